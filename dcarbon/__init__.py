@@ -1,0 +1,1 @@
+"""The core of DCarbon: rules, providers, storage, use cases. Knows neither Dagster nor Flask."""

@@ -1,0 +1,1 @@
+"""What speaks to PostgreSQL and the landing zone."""

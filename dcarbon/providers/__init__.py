@@ -1,0 +1,1 @@
+"""What speaks to utilities: one transport, profiles, and a package per protocol."""

@@ -1,0 +1,1 @@
+"""UtilityAPI v2: requests and parsing."""
