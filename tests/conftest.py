@@ -1,10 +1,19 @@
-"""Fixtures every test may use: where the sample files are."""
+"""Fixtures every test may use: sample files, and a real PostgreSQL database per test."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import Engine, make_url
+
+from dcarbon.db import embedded, migrate
+from dcarbon.db import engine as database_engine
+from dcarbon.db.base import new_id
+from dcarbon.db.engine import Sessions
 
 GREEN_BUTTON_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "green-button"
 
@@ -13,3 +22,59 @@ GREEN_BUTTON_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "g
 def samples() -> Path:
     """The folder of real Green Button files; they live beside the project, never in it."""
     return GREEN_BUTTON_DATA / "samples"
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server for the session: the embedded one, or DCARBON_TEST_DATABASE_URL."""
+    given = os.environ.get("DCARBON_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with embedded.server(tmp_path_factory.mktemp("postgresql")) as urls:
+        yield urls[embedded.PRODUCT_DATABASE]
+
+
+@pytest.fixture(scope="session")
+def template_url(server_url: str) -> str:
+    """A migrated database that tests copy: migrating once is enough."""
+    url = _with_database(server_url, "dcarbon_template")
+    _recreate(server_url, "dcarbon_template")
+    engine = database_engine.create(url)
+    migrate.upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def database_url(server_url: str, template_url: str) -> Iterator[str]:
+    """The URL of a migrated, empty database of this test alone."""
+    assert template_url
+    name = f"test_{new_id().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'create database "{name}" template dcarbon_template')
+    yield _with_database(server_url, name)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'drop database "{name}" with (force)')
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = database_engine.create(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: Engine) -> Sessions:
+    return database_engine.sessions(engine)
+
+
+def _recreate(server_url: str, name: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'drop database if exists "{name}" with (force)')
+        connection.execute(f'create database "{name}"')
+
+
+def _with_database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)

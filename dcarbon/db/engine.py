@@ -1,0 +1,33 @@
+"""Connections to PostgreSQL: one engine per process, sessions that the services own."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from dcarbon.domain.errors import SettingsInvalid
+
+Sessions = sessionmaker[Session]
+
+
+def create(url: str, *, pool_size: int = 8) -> Engine:
+    """Return an engine for a PostgreSQL URL, with psycopg 3 and UTC sessions.
+
+    Raises :class:`SettingsInvalid` when the URL is not PostgreSQL.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        message = "DCARBON_DATABASE_URL must be a postgresql:// URL; only PostgreSQL is supported."
+        raise SettingsInvalid(message, display_message=message)
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"options": "-c timezone=UTC", "application_name": "dcarbon"},
+    )
+
+
+def sessions(engine: Engine) -> Sessions:
+    """Return the session factory services get; objects stay readable after commit."""
+    return sessionmaker(engine, expire_on_commit=False)

@@ -1,0 +1,49 @@
+"""Schema migrations by Alembic, run from code: no configuration file, no path to guess."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
+
+_LOCK = 4_918_273
+"""Advisory lock: two processes starting at once migrate one after the other."""
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema up to ``revision``."""
+    _run(engine, command.upgrade, revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the schema back to ``revision`` (``base`` empties it)."""
+    _run(engine, command.downgrade, revision)
+
+
+def current(engine: Engine) -> str | None:
+    """Return the revision the database is at, ``None`` when it is empty."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str | None:
+    """Return the newest revision this code knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _run(engine: Engine, action: object, revision: str) -> None:
+    config = _config()
+    with engine.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        config.attributes["connection"] = connection
+        action(config, revision)  # type: ignore[operator]
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

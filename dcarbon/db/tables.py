@@ -1,0 +1,42 @@
+"""All tables in one import, for migrations and for tests that compare them with the models."""
+
+from dcarbon.db.audit import AuditEntry
+from dcarbon.db.authorizations import Authorization, AuthorizationSession, Grant
+from dcarbon.db.base import Base
+from dcarbon.db.facilities import Facility, FacilityRole
+from dcarbon.db.interval_days import (
+    IntervalDay,
+    IntervalDayHistory,
+    PeriodReading,
+    PeriodReadingHistory,
+)
+from dcarbon.db.meters import CoverageDay, Meter, MeterChannel, Series
+from dcarbon.db.payloads import AwaitedBatch, LandedPayload
+from dcarbon.db.people import ApiToken, Person
+from dcarbon.db.work_orders import SyncAttempt, WorkOrder
+
+metadata = Base.metadata
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Authorization",
+    "AuthorizationSession",
+    "AwaitedBatch",
+    "CoverageDay",
+    "Facility",
+    "FacilityRole",
+    "Grant",
+    "IntervalDay",
+    "IntervalDayHistory",
+    "LandedPayload",
+    "Meter",
+    "MeterChannel",
+    "PeriodReading",
+    "PeriodReadingHistory",
+    "Person",
+    "Series",
+    "SyncAttempt",
+    "WorkOrder",
+    "metadata",
+]

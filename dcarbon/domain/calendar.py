@@ -1,0 +1,51 @@
+"""Meter days: local calendar days at the meter, 23, 24 or 25 hours long, as UTC instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+DAY = timedelta(days=1)
+
+
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the UTC instants ``[start, end)`` of a local day."""
+    return _midnight(day, zone), _midnight(day + DAY, zone)
+
+
+def expected_intervals(day: date, *, zone: ZoneInfo, step: timedelta) -> list[datetime]:
+    """Return the UTC starts of the intervals of one local day: 92, 96 or 100 quarter hours."""
+    start = _midnight(day, zone)
+    return [start + step * n for n in range(expected_count(day, zone=zone, step=step))]
+
+
+def expected_count(day: date, *, zone: ZoneInfo, step: timedelta) -> int:
+    """Return how many intervals of ``step`` a local day has; a longer interval counts as one."""
+    start, end = day_bounds(day, zone)
+    return max(1, int((end - start) // step))
+
+
+def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[date]:
+    """Yield each local day that ``[start, end)`` touches, oldest first."""
+    if end <= start:
+        return
+    day = start.astimezone(zone).date()
+    while _midnight(day, zone) < end:
+        yield day
+        day += DAY
+
+
+def utc_days(start: datetime, end: datetime) -> Iterator[date]:
+    """Yield each UTC day that ``[start, end)`` touches, oldest first."""
+    if end <= start:
+        return
+    day = start.astimezone(UTC).date()
+    last = (end - timedelta(microseconds=1)).astimezone(UTC).date()
+    while day <= last:
+        yield day
+        day += DAY
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
