@@ -57,6 +57,8 @@ class Settings(BaseModel):
     seal_keys: SecretStr | None = None
     """Key ring for sealed tokens: ``id:base64`` pairs with commas between, the current one first.
     With the embedded database a key is made under ``directory`` when none is given."""
+    seal_keys_file: Path | None = None
+    """A file that holds the key ring instead."""
     public_url: str = "http://127.0.0.1:8000"
     """Where people's browsers reach the web app; redirect addresses are built from it."""
     web_port: int = Field(default=8000, ge=0, le=65535)

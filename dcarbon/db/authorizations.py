@@ -110,6 +110,8 @@ class AuthorizationSession(Base):
     code_verifier_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     redirect_uri: Mapped[str] = mapped_column(Text)
     form_uid: Mapped[str | None] = mapped_column(Text)
+    referral: Mapped[str | None] = mapped_column(Text)
+    """What UtilityAPI sent back; the authorization it leads to may appear a little later."""
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     consumed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

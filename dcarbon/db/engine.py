@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from dcarbon.db import tables  # noqa: F401 — foreign keys resolve only when all tables are known
 from dcarbon.domain.errors import SettingsInvalid
 
 Sessions = sessionmaker[Session]

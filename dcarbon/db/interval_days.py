@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     SmallInteger,
+    Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,6 +33,9 @@ class IntervalDay(Base):
     utc_day: Mapped[date] = mapped_column(primary_key=True)
     readings: Mapped[list[int | None]] = mapped_column(ARRAY(Integer))
     """One slot per interval of the UTC day; null is missing, never zero."""
+    wide_readings: Mapped[list[int | None] | None] = mapped_column(ARRAY(BigInteger))
+    """All slots of a day of which one fits int4 at no exact exponent; ``readings`` is then all
+    null, so that a reader who knows only int4 sees missing readings and never a wrong one."""
     exponent: Mapped[int] = mapped_column(SmallInteger)
     """Quantity in the channel's unit = reading * 10 ** exponent."""
     quality: Mapped[int | None] = mapped_column(SmallInteger)
@@ -40,6 +44,9 @@ class IntervalDay(Base):
     """ESPI quality per slot, when they differ."""
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     payload_id: Mapped[UUID] = mapped_column(ForeignKey("landed_payloads.id"))
+    """The last payload that stated readings of this day."""
+    other_payload_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid()))
+    """Further payloads this state took readings from, when one write brought several."""
     recorded_at: Mapped[Instant]
 
 
@@ -53,12 +60,14 @@ class IntervalDayHistory(Base):
     superseded_at: Mapped[Instant] = mapped_column(primary_key=True)
     recorded_at: Mapped[Instant] = mapped_column(primary_key=True)
     readings: Mapped[list[int | None]] = mapped_column(ARRAY(Integer))
+    wide_readings: Mapped[list[int | None] | None] = mapped_column(ARRAY(BigInteger))
     exponent: Mapped[int] = mapped_column(SmallInteger)
     quality: Mapped[int | None] = mapped_column(SmallInteger)
     qualities: Mapped[list[int | None] | None] = mapped_column(ARRAY(SmallInteger))
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     payload_id: Mapped[UUID] = mapped_column(ForeignKey("landed_payloads.id"))
-    restated_slots: Mapped[int] = mapped_column(SmallInteger)
+    other_payload_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid()))
+    restated_slots: Mapped[int]
     """How many readings the next state changed; 0 when it only filled missing slots."""
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, SmallInteger, Text, func
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -106,9 +106,9 @@ class CoverageDay(Base):
     channel_id: Mapped[UUID] = mapped_column(ForeignKey("meter_channels.id"), primary_key=True)
     meter_day: Mapped[date] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(Text)
-    expected: Mapped[int] = mapped_column(SmallInteger)
-    present: Mapped[int] = mapped_column(SmallInteger)
-    estimated: Mapped[int] = mapped_column(SmallInteger, default=0)
-    restated: Mapped[int] = mapped_column(SmallInteger, default=0)
+    expected: Mapped[int]
+    present: Mapped[int]
+    estimated: Mapped[int] = mapped_column(default=0)
+    restated: Mapped[int] = mapped_column(default=0)
     asked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[Instant] = mapped_column(server_default=func.now())

@@ -35,6 +35,12 @@ def head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def revisions() -> list[str]:
+    """Return every revision this code knows, oldest first."""
+    script = ScriptDirectory.from_config(_config())
+    return [each.revision for each in script.walk_revisions()][::-1]
+
+
 def _run(engine: Engine, action: object, revision: str) -> None:
     config = _config()
     with engine.begin() as connection:

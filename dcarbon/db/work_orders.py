@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, func, select
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Select, Text, func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from dcarbon.db.base import Base, Id, Instant
 
@@ -63,11 +62,10 @@ class SyncAttempt(Base):
     unreadable: Mapped[int] = mapped_column(default=0)
 
 
-def open_orders(session: Session, *, now: datetime, limit: int = 500) -> Sequence[WorkOrder]:
-    """Return open orders that are due at ``now``, oldest first."""
-    return session.scalars(
+def open_orders(*, now: datetime) -> Select[WorkOrder]:
+    """Select open orders that are due at ``now``, oldest first."""
+    return (
         select(WorkOrder)
         .where(WorkOrder.done_at.is_(None), WorkOrder.not_before <= now)
         .order_by(WorkOrder.not_before, WorkOrder.id)
-        .limit(limit)
-    ).all()
+    )

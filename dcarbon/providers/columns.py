@@ -6,9 +6,11 @@ Both protocols end here, so storage and services know one shape only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dcarbon.domain.flows import Commodity, Direction, Measure, Unit
 
@@ -74,6 +76,13 @@ class ChannelFacts:
     espi_commodity: int | None = None
     accumulation: int | None = None
     default_quality: int | None = None
+    variant: str = ""
+    """What else sets the channel apart, as ``name=code;…``: a single phase, a maximum, a price
+    period, a meter reading whose type is unknown. Channels that differ here are never merged."""
+    unusable_readings: int = 0
+    """Readings with a value whose times cannot be used: they are in no column of readings."""
+    unusable_total: int = 0
+    """Sum of their values, scaled by ``exponent`` like all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +98,19 @@ class ParsedPayload:
     looks_like_local_clock: bool = False
     """True when starts seem to be wall-clock time written as if it were UTC; they are kept as
     written, and whoever imports decides (green-button reference 5.6)."""
+    contents: Mapping[str, int] = field(default_factory=dict)
+    """How many resources of each kind the payload holds, by the protocol's word for the kind."""
+
+
+def clip(payload: ParsedPayload, start: datetime, end: datetime) -> ParsedPayload:
+    """Return the payload with only the readings that begin in ``[start, end)``.
+
+    Providers may return whole objects that reach beyond what was asked for. Channels stay as they
+    are, so that a channel without readings still says that it was heard of.
+    """
+    column = payload.readings["start"]
+    unit = column.type
+    inside = pc.and_(
+        pc.greater_equal(column, pa.scalar(start, unit)), pc.less(column, pa.scalar(end, unit))
+    )
+    return replace(payload, readings=payload.readings.filter(inside))

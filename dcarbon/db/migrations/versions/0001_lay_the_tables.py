@@ -17,7 +17,7 @@ select c.meter_id, c.id as channel_id, s.id as series_id, d.utc_day,
        slot.start_utc,
        slot.start_utc at time zone m.time_zone as start_local,
        s.interval_s as duration_s,
-       trim_scale(r.value * power(10::numeric, d.exponent)) as value,
+       trim_scale(coalesce(r.wide, r.value) * power(10::numeric, d.exponent)) as value,
        c.unit, c.direction, c.measure,
        coalesce(d.qualities[r.slot], d.quality) as quality,
        d.payload_id, d.recorded_at
@@ -25,12 +25,12 @@ from interval_days d
 join series s on s.id = d.series_id
 join meter_channels c on c.id = s.channel_id
 join meters m on m.id = c.meter_id
-cross join lateral unnest(d.readings) with ordinality as r(value, slot)
+cross join lateral unnest(d.readings, d.wide_readings) with ordinality as r(value, wide, slot)
 cross join lateral (
     select (d.utc_day::timestamp at time zone 'UTC')
            + make_interval(secs => (r.slot - 1) * s.interval_s) as start_utc
 ) slot
-where r.value is not null
+where coalesce(r.wide, r.value) is not null
 union all
 select c.meter_id, c.id, s.id, (p.start_at at time zone 'UTC')::date,
        p.start_at, p.start_at at time zone m.time_zone, p.duration_s,
@@ -276,6 +276,7 @@ def upgrade() -> None:
         sa.Column("code_verifier_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("redirect_uri", sa.Text(), nullable=False),
         sa.Column("form_uid", sa.Text(), nullable=True),
+        sa.Column("referral", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("consumed_at", sa.DateTime(timezone=True), nullable=True),
@@ -561,10 +562,10 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.Uuid(), nullable=False),
         sa.Column("meter_day", sa.Date(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("expected", sa.SmallInteger(), nullable=False),
-        sa.Column("present", sa.SmallInteger(), nullable=False),
-        sa.Column("estimated", sa.SmallInteger(), nullable=False),
-        sa.Column("restated", sa.SmallInteger(), nullable=False),
+        sa.Column("expected", sa.Integer(), nullable=False),
+        sa.Column("present", sa.Integer(), nullable=False),
+        sa.Column("estimated", sa.Integer(), nullable=False),
+        sa.Column("restated", sa.Integer(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "updated_at",
@@ -609,11 +610,13 @@ def upgrade() -> None:
         sa.Column("series_id", sa.Uuid(), nullable=False),
         sa.Column("utc_day", sa.Date(), nullable=False),
         sa.Column("readings", postgresql.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("wide_readings", postgresql.ARRAY(sa.BigInteger()), nullable=True),
         sa.Column("exponent", sa.SmallInteger(), nullable=False),
         sa.Column("quality", sa.SmallInteger(), nullable=True),
         sa.Column("qualities", postgresql.ARRAY(sa.SmallInteger()), nullable=True),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("payload_id", sa.Uuid(), nullable=False),
+        sa.Column("other_payload_ids", postgresql.ARRAY(sa.Uuid()), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("cardinality(readings) > 0", name=op.f("ck_interval_days_has_slots")),
         sa.ForeignKeyConstraint(
@@ -633,12 +636,14 @@ def upgrade() -> None:
         sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("readings", postgresql.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("wide_readings", postgresql.ARRAY(sa.BigInteger()), nullable=True),
         sa.Column("exponent", sa.SmallInteger(), nullable=False),
         sa.Column("quality", sa.SmallInteger(), nullable=True),
         sa.Column("qualities", postgresql.ARRAY(sa.SmallInteger()), nullable=True),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("payload_id", sa.Uuid(), nullable=False),
-        sa.Column("restated_slots", sa.SmallInteger(), nullable=False),
+        sa.Column("other_payload_ids", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("restated_slots", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["payload_id"],
             ["landed_payloads.id"],

@@ -1,0 +1,67 @@
+"""``dcarbon facility``: register and list facilities from the command line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dcarbon import settings
+from dcarbon.services import facilities, people
+from dcarbon.services.actors import SYSTEM
+from dcarbon.services.facilities import FacilityDetails
+from dcarbon.services.runtime import open_runtime
+
+
+@click.group("facility")
+def command() -> None:
+    """Register and list facilities."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--owner", required=True, help="E-mail address of the owner, created if new.")
+@click.option(
+    "--kind",
+    type=click.Choice(["commercial", "residential"]),
+    default="residential",
+    show_default=True,
+)
+@click.option("--time-zone", default="America/Los_Angeles", show_default=True)
+def add(name: str, owner: str, kind: str, time_zone: str) -> None:
+    """Register a facility called NAME and print its id."""
+    now = datetime.now(UTC)
+    with open_runtime(settings.load()) as runtime:
+        person = people.ensure(
+            runtime.sessions, email=owner, account_kind=kind, actor=SYSTEM, now=now
+        )
+        facility = facilities.create(
+            runtime.sessions,
+            FacilityDetails(name=name, time_zone=time_zone),
+            account_kind=kind,
+            role="owner_operator",
+            actor=SYSTEM,
+            now=now,
+            person_id=person.id,
+        )
+    click.echo(str(facility.id))
+
+
+@command.command("list")
+def listing() -> None:
+    """List every facility."""
+    console = Console()
+    with open_runtime(settings.load()) as runtime, runtime.sessions() as session:
+        found = facilities.visible(session, actor=SYSTEM)
+    if not found:
+        console.print("No facilities yet. Register one: dcarbon facility add NAME --owner EMAIL")
+        return
+    table = Table("id", "name", "utility", "status", "last sync")
+    for each in found:
+        last = each.last_sync.strftime("%Y-%m-%d %H:%M UTC") if each.last_sync else "never"
+        table.add_row(
+            str(each.id), each.name, each.auth_provider or "-", each.auth_status or "-", last
+        )
+    console.print(table)

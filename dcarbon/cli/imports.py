@@ -1,0 +1,96 @@
+"""``dcarbon import``: Download My Data files into a facility, with a progress bar."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from dcarbon import settings
+from dcarbon.db.facilities import Facility
+from dcarbon.domain.errors import DCarbonError
+from dcarbon.services import imports
+from dcarbon.services.actors import SYSTEM
+from dcarbon.services.imports import Clock
+from dcarbon.services.ingestion import Ingested
+from dcarbon.services.runtime import Runtime, open_runtime
+
+_Result = Ingested | DCarbonError
+
+
+@click.command("import")
+@click.option("--facility", "named", required=True, help="The facility's id or name.")
+@click.option(
+    "--clock",
+    type=click.Choice(["auto", "utc", "local"]),
+    default="auto",
+    show_default=True,
+    help="How the file writes times. Some utilities write the local clock as if it were UTC.",
+)
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def command(named: str, clock: str, files: tuple[Path, ...]) -> None:
+    """Take in Green Button Download My Data FILES for a facility.
+
+    Each file is kept as it is, read, and stored; the same file again changes nothing. A file that
+    cannot be read is kept and named, the others go on. Exit status 1 if any was not taken in.
+    """
+    console = Console(stderr=True)
+    with open_runtime(settings.load()) as runtime:
+        facility = imports.find_facility(runtime, named, actor=SYSTEM)
+        results = _take_in(runtime, facility, files, cast("Clock", clock), console)
+    Console().print(_table(results))
+    if any(isinstance(result, DCarbonError) for _, result in results):
+        sys.exit(1)
+
+
+def _take_in(
+    runtime: Runtime, facility: Facility, files: tuple[Path, ...], clock: Clock, console: Console
+) -> list[tuple[Path, _Result]]:
+    results: list[tuple[Path, _Result]] = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Importing", total=len(files))
+        for path in files:
+
+            def note(stage: str, path: Path = path) -> None:
+                progress.update(task, description=f"{path.name}: {stage}")
+
+            results.append((path, _one(runtime, facility, path, clock, note)))
+            progress.advance(task)
+        progress.update(task, description="Importing")
+    return results
+
+
+def _one(
+    runtime: Runtime, facility: Facility, path: Path, clock: Clock, note: imports.Note
+) -> _Result:
+    try:
+        ingested = imports.import_file(
+            runtime, facility, path, actor=SYSTEM, clock=clock, note=note
+        )
+    except DCarbonError as error:
+        return error
+    return ingested.error or ingested
+
+
+def _table(results: list[tuple[Path, _Result]]) -> Table:
+    table = Table("file", "result", "readings", "new", "restated")
+    for path, result in results:
+        if isinstance(result, DCarbonError):
+            table.add_row(path.name, f"[red]not taken in[/]: {result.display_message}", "", "", "")
+        elif result.stored is not None:
+            counts = (result.stored.readings, result.stored.new, result.stored.restated)
+            table.add_row(path.name, "[green]imported[/]", *(f"{n:,}" for n in counts))
+    return table

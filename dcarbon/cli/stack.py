@@ -1,0 +1,263 @@
+"""Everything at once on this machine: database, sandbox, web app and Dagster, supervised.
+
+Each part is a process of its own with a log file; the last one started is the first one stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+from sqlalchemy import make_url
+
+import dcarbon
+from dcarbon.db import embedded, migrate
+from dcarbon.db import engine as database
+from dcarbon.db.sealing import load_or_create
+from dcarbon.domain.errors import DCarbonError
+from dcarbon.settings import PREFIX, Settings
+
+PROJECT = Path(dcarbon.__file__).parents[1]
+START_LIMIT_S = 120.0
+STOP_LIMIT_S = 20.0
+
+Note = Callable[[str], None]
+
+
+class StartFailed(DCarbonError):
+    """A part of the stack did not come up; its log says why."""
+
+    code = "start_failed"
+
+
+@dataclass(slots=True)
+class Part:
+    """A running process and where it writes."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@dataclass(slots=True)
+class Stack:
+    """What runs, and where it can be reached."""
+
+    settings: Settings
+    environment: dict[str, str]
+    web: str
+    dagster: str
+    sandbox: str | None
+    parts: list[Part] = field(default_factory=list)
+
+    def first_dead(self) -> Part | None:
+        return next((part for part in self.parts if part.process.poll() is not None), None)
+
+
+@contextmanager
+def running(settings: Settings, *, with_sandbox: bool, note: Note) -> Iterator[Stack]:
+    """Start everything, yield where it is, and stop it all. Raises :class:`StartFailed`."""
+    home = settings.directory.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as open_parts:
+        note("database")
+        environment = _database(settings, home, open_parts)
+        stack = Stack(settings, environment, "", "", None)
+        open_parts.callback(_stop, stack)
+        web_port = free_port(settings.web_port)
+        stack.web = f"http://127.0.0.1:{web_port}"
+        if settings.web_port == web_port or "PUBLIC_URL" not in _given():
+            environment[f"{PREFIX}PUBLIC_URL"] = stack.web
+        if with_sandbox:
+            note("sandbox utilities")
+            _start_sandbox(stack, home)
+        note("web app")
+        _start_web(stack, home, web_port)
+        note("Dagster (half a minute)")
+        _start_dagster(stack, home, free_port(settings.dagster_port))
+        yield stack
+
+
+def free_port(preferred: int) -> int:
+    """Return the preferred port if nobody listens there, else any free one."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StartFailed("no port is free", display_message="No port is free on this machine.")
+
+
+def _given() -> set[str]:
+    return {name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)}
+
+
+def _database(settings: Settings, home: Path, open_parts: ExitStack) -> dict[str, str]:
+    """Start or find PostgreSQL, migrate, and return the environment every part gets."""
+    environment = dict(os.environ)
+    if settings.database_url is None:
+        urls = open_parts.enter_context(embedded.server(home))
+        product, dagster = urls[embedded.PRODUCT_DATABASE], urls[embedded.DAGSTER_DATABASE]
+        load_or_create(home / "seal.keys")
+        environment[f"{PREFIX}SEAL_KEYS_FILE"] = str(home / "seal.keys")
+    else:
+        product = settings.database_url.get_secret_value()
+        dagster = _dagster_database(product)
+    engine = database.create(product)
+    migrate.upgrade(engine)
+    engine.dispose()
+    # Dagster needs the driver named: a bare postgresql:// is psycopg 3, which breaks its storage.
+    driver = make_url(dagster).set(drivername="postgresql+psycopg2")
+    return environment | {
+        f"{PREFIX}DATABASE_URL": product,
+        f"{PREFIX}DIRECTORY": str(home),
+        f"{PREFIX}LANDING_URI": settings.landing_uri or str(home / "landing"),
+        "DAGSTER_PG_URL": driver.render_as_string(hide_password=False),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _dagster_database(product: str) -> str:
+    given = os.environ.get("DAGSTER_PG_URL")
+    if given:
+        return given
+    embedded.ensure_database(product, embedded.DAGSTER_DATABASE)
+    url = make_url(product).set(database=embedded.DAGSTER_DATABASE)
+    return url.render_as_string(hide_password=False)
+
+
+def _start_sandbox(stack: Stack, home: Path) -> None:
+    directory = home / "sandbox"
+    (directory / "endpoints.json").unlink(missing_ok=True)
+    notify = f"{stack.web}/green-button/notify"
+    arguments = ["-m", "dcarbon_sandbox", "serve", "--directory", str(directory)]
+    for utility in ("pge", "sce", "sdge"):
+        arguments += ["--notification-uri", f"{utility}={notify}/{utility}"]
+    hook = {"url": f"{stack.web}/utilityapi/webhook", "secret": "sandbox-webhook-secret"}
+    arguments += ["--utilityapi", f"webhooks={json.dumps([{**hook, 'types': None}])}"]
+    part = _spawn(stack, "sandbox", [sys.executable, *arguments], home)
+    _until((directory / "endpoints.json").exists, part)
+    endpoints = json.loads((directory / "endpoints.json").read_text())
+    stack.sandbox = endpoints["http"]
+    answer = subprocess.run(  # noqa: S603 — our own program
+        [
+            sys.executable,
+            "-m",
+            "dcarbon_sandbox",
+            "settings",
+            "--directory",
+            str(directory),
+            "--json",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    for name, value in json.loads(answer.stdout).items():
+        stack.environment.setdefault(name, value)
+
+
+def _start_web(stack: Stack, home: Path, port: int) -> None:
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--factory",
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--no-ws", "dcarbon_api.wsgi:application",
+    ]  # fmt: skip
+    part = _spawn(stack, "web", command, home)
+    _until(lambda: _answers(f"{stack.web}/readyz"), part)
+
+
+def _start_dagster(stack: Stack, home: Path, port: int) -> None:
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(exist_ok=True)
+    (dagster_home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
+    stack.dagster = f"http://127.0.0.1:{port}"
+    stack.environment["DAGSTER_HOME"] = str(dagster_home)
+    stack.environment[f"{PREFIX}DAGSTER_URL"] = stack.dagster
+    command = [
+        sys.executable, "-m", "dagster", "dev", "-m", "dcarbon_pipelines.definitions",
+        "--host", "127.0.0.1", "--port", str(port),
+    ]  # fmt: skip
+    part = _spawn(stack, "dagster", command, home)
+    _until(lambda: _answers(f"{stack.dagster}/server_info"), part)
+
+
+def _spawn(stack: Stack, name: str, command: list[str], home: Path) -> Part:
+    log = home / "logs" / f"{name}.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("ab") as stream:
+        # A session of its own: Ctrl-C reaches us only, and we stop the parts in order.
+        process = subprocess.Popen(  # noqa: S603 — our own programs
+            command,
+            env=stack.environment,
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_default_interrupt,  # noqa: PLW1509 — one thread here
+        )
+    part = Part(name, process, log)
+    stack.parts.append(part)
+    return part
+
+
+def _default_interrupt() -> None:
+    """Undo an ignored SIGINT inherited from a background shell: Dagster stops on it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _until(ready: Callable[[], bool], part: Part) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while not ready():
+        if part.process.poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join(part.log.read_text(errors="replace").splitlines()[-15:])
+            raise StartFailed(
+                f"{part.name} did not start",
+                display_message=f"The {part.name} did not start. The end of {part.log}:\n{tail}",
+            )
+        time.sleep(0.2)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, timeout=2.0, trust_env=False).is_success
+    except httpx2.HTTPError:
+        return False
+
+
+def _stop(stack: Stack) -> None:
+    for part in reversed(stack.parts):
+        _signal(part, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            part.process.wait(STOP_LIMIT_S)
+        _signal(part, signal.SIGKILL)
+        part.process.wait()
+
+
+def _signal(part: Part, number: int) -> None:
+    """Signal the part; a kill goes to all it started, which may outlive it."""
+    try:
+        if number == signal.SIGKILL:
+            os.killpg(part.process.pid, number)
+        else:
+            part.process.send_signal(number)
+    except ProcessLookupError:
+        return
+
+
+def given_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return only what DCarbon reads of an environment."""
+    return {name: value for name, value in environment.items() if name.startswith(PREFIX)}

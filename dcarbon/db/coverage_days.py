@@ -1,0 +1,291 @@
+"""Coverage: for each channel and local day, what is stored and why it is not complete."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from dcarbon.db.authorizations import Authorization
+from dcarbon.db.coverage_counting import SeriesColumns, count
+from dcarbon.db.interval_days_reading import series_columns
+from dcarbon.db.meters import CoverageDay, Meter, MeterChannel, Series
+from dcarbon.db.restatements import restatements
+from dcarbon.domain.calendar import day_bounds, local_days
+from dcarbon.domain.coverage import COVERED, CoverageState, state_of
+
+DUE_AFTER = timedelta(days=3)
+"""How long after its end a utility may take to publish a day."""
+_LONGEST_PERIOD = timedelta(days=400)
+"""How far before a day a period that covers it may have started."""
+_BATCH = 2_000
+_Key = tuple[UUID, date]
+_COUNTED = ("expected", "present", "estimated", "restated")
+
+
+@dataclass(frozen=True, slots=True)
+class DayCoverage:
+    """One channel on one local day at the meter; counts are of intervals."""
+
+    meter_id: UUID
+    channel_id: UUID
+    direction: str
+    unit: str
+    meter_day: date
+    state: CoverageState
+    expected: int
+    present: int
+    estimated: int
+    restated: int
+    asked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageSummary:
+    """How many channel days are in each state."""
+
+    by_state: Mapping[CoverageState, int]
+    rows_written: int = 0
+
+    @property
+    def due(self) -> int:
+        """Days the utility has had time to publish, or has sent readings of."""
+        return sum(self.by_state.values()) - self.by_state.get(CoverageState.NOT_DUE, 0)
+
+    @property
+    def covered(self) -> int:
+        return sum(number for state, number in self.by_state.items() if state in COVERED)
+
+
+@dataclass(frozen=True, slots=True)
+class SilentChannel:
+    """An active channel of which a day has no reading; ``state`` is ``None`` if never looked at."""
+
+    authorization_id: UUID
+    meter_id: UUID
+    channel_id: UUID
+    direction: str
+    state: str | None
+
+    def __str__(self) -> str:
+        why = self.state or "not counted"
+        return f"meter {self.meter_id} {self.direction}: {why}"
+
+
+def update_coverage(
+    session: Session,
+    *,
+    meter_id: UUID,
+    zone: ZoneInfo,
+    start: datetime,
+    end: datetime,
+    asked_at: datetime | None,
+    now: datetime,
+    due_after: timedelta = DUE_AFTER,
+) -> CoverageSummary:
+    """Count anew every local day that ``[start, end)`` touches, for each channel of the meter.
+
+    ``asked_at`` is when the utility was asked for these days, ``None`` when it was not (an import).
+    Only rows that differ are written; the time of asking is kept current for days not yet covered.
+    """
+    window = _Window.of(start, end, zone, asked_at=asked_at, due_before=now - due_after)
+    if not window.days:
+        return CoverageSummary({})
+    channels = session.scalars(
+        select(MeterChannel.id).where(MeterChannel.meter_id == meter_id).order_by(MeterChannel.id)
+    ).all()
+    stored = _stored(session, channels, window.days)
+    rows = [row for channel_id in channels for row in _counted(session, channel_id, window, stored)]
+    changed = [row for row in rows if _differs(row, stored.get(_key(row)))]
+    _upsert(session, changed, now=now)
+    return CoverageSummary(Counter(row["state"] for row in rows), len(changed))
+
+
+def coverage_of(
+    session: Session,
+    *,
+    first_day: date,
+    last_day: date,
+    meter_ids: Collection[UUID] | None = None,
+    facility_id: UUID | None = None,
+) -> list[DayCoverage]:
+    """Return the coverage of meters, or of a facility's, for local days, both ends included.
+
+    Ordered by meter, channel and day. Days never counted are absent.
+    """
+    row = CoverageDay
+    chosen = (
+        select(
+            MeterChannel.meter_id,
+            row.channel_id,
+            MeterChannel.direction,
+            MeterChannel.unit,
+            row.meter_day,
+            row.state,
+            row.expected,
+            row.present,
+            row.estimated,
+            row.restated,
+            row.asked_at,
+        )
+        .join(MeterChannel, MeterChannel.id == row.channel_id)
+        .join(Meter, Meter.id == MeterChannel.meter_id)
+        .where(row.meter_day.between(first_day, last_day), *_scope(meter_ids, facility_id))
+        .order_by(MeterChannel.meter_id, row.channel_id, row.meter_day)
+    )
+    found = session.execute(chosen)
+    return [DayCoverage(*one[:5], CoverageState(one[5]), *one[6:]) for one in found]
+
+
+def summary(
+    session: Session,
+    *,
+    first_day: date,
+    last_day: date,
+    meter_ids: Collection[UUID] | None = None,
+    facility_id: UUID | None = None,
+) -> CoverageSummary:
+    """Return how many channel days are in each state; arguments as in :func:`coverage_of`."""
+    counted = (
+        select(CoverageDay.state, func.count())
+        .join(MeterChannel, MeterChannel.id == CoverageDay.channel_id)
+        .join(Meter, Meter.id == MeterChannel.meter_id)
+        .where(CoverageDay.meter_day.between(first_day, last_day), *_scope(meter_ids, facility_id))
+        .group_by(CoverageDay.state)
+    )
+    return CoverageSummary({CoverageState(one[0]): one[1] for one in session.execute(counted)})
+
+
+def silent_channels(session: Session, *, day: date, shard: int) -> list[SilentChannel]:
+    """Return the channels of a shard's active authorizations that have no reading of ``day``.
+
+    A day the utility has had no time to publish yet is not silence.
+    """
+    row = CoverageDay
+    silent = (
+        select(Authorization.id, Meter.id, MeterChannel.id, MeterChannel.direction, row.state)
+        .join(Meter, Meter.authorization_id == Authorization.id)
+        .join(MeterChannel, MeterChannel.meter_id == Meter.id)
+        .outerjoin(row, (row.channel_id == MeterChannel.id) & (row.meter_day == day))
+        .where(Authorization.status == "authorized", Authorization.shard == shard)
+        .where(or_(row.state.is_(None), row.present == 0))
+        .where(func.coalesce(row.state, "") != CoverageState.NOT_DUE)
+        .order_by(Authorization.id, Meter.id, MeterChannel.id)
+    )
+    return [SilentChannel(*one) for one in session.execute(silent)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The local days counted, their edges as UTC instants, and which of them are due."""
+
+    days: list[date]
+    edges: list[datetime]
+    is_due: list[bool]
+    asked_at: datetime | None
+
+    @classmethod
+    def of(
+        cls,
+        start: datetime,
+        end: datetime,
+        zone: ZoneInfo,
+        *,
+        asked_at: datetime | None,
+        due_before: datetime,
+    ) -> Self:
+        days = list(local_days(start, end, zone))
+        bounds = [day_bounds(day, zone) for day in days]
+        edges = [bound[0] for bound in bounds] + [bound[1] for bound in bounds[-1:]]
+        return cls(days, edges, [edge <= due_before for edge in edges[1:]], asked_at)
+
+
+def _counted(
+    session: Session, channel_id: UUID, window: _Window, stored: Mapping[_Key, CoverageDay]
+) -> Iterator[dict[str, Any]]:
+    bounds = np.array([int(edge.timestamp()) for edge in window.edges], np.int64)
+    counts = count(_series_of(session, channel_id, window.edges[0], window.edges[-1]), bounds)
+    columns = (counts.expected, counts.present, counts.estimated, counts.restated)
+    for place, day in enumerate(window.days):
+        before = stored.get((channel_id, day))
+        asked_before = before.asked_at if before else None
+        number = dict(zip(_COUNTED, (int(column[place]) for column in columns), strict=True))
+        asked_at = window.asked_at or asked_before
+        state = state_of(**number, asked=asked_at is not None, due=window.is_due[place])
+        if state in COVERED and asked_before is not None:
+            asked_at = asked_before
+        key = {"channel_id": channel_id, "meter_day": day}
+        yield {**key, "state": state, **number, "asked_at": asked_at}
+
+
+def _series_of(
+    session: Session, channel_id: UUID, start: datetime, end: datetime
+) -> list[SeriesColumns]:
+    found: list[SeriesColumns] = []
+    for one in session.scalars(select(Series).where(Series.channel_id == channel_id)):
+        since = start if one.interval_s else start - _LONGEST_PERIOD
+        changed = {
+            int(each.start.timestamp()) for each in restatements(session, one.id, since, end)
+        }
+        found.append(
+            SeriesColumns(
+                one.interval_s,
+                one.last_end.timestamp() if one.last_end else float("-inf"),
+                series_columns(session, one.id, since, end),
+                np.array(sorted(changed), np.int64),
+            )
+        )
+    return found
+
+
+def _stored(
+    session: Session, channels: Collection[UUID], days: Sequence[date]
+) -> dict[_Key, CoverageDay]:
+    row = CoverageDay
+    chosen = select(row).where(
+        row.channel_id.in_(channels), row.meter_day.between(days[0], days[-1])
+    )
+    # They are written below by one statement, so the session must not answer from its memory.
+    found = session.scalars(chosen.execution_options(populate_existing=True))
+    return {(one.channel_id, one.meter_day): one for one in found}
+
+
+def _key(row: Mapping[str, Any]) -> _Key:
+    return row["channel_id"], row["meter_day"]
+
+
+def _differs(row: Mapping[str, Any], before: CoverageDay | None) -> bool:
+    return before is None or any(
+        row[name] != getattr(before, name) for name in ("state", *_COUNTED, "asked_at")
+    )
+
+
+def _upsert(session: Session, rows: Sequence[dict[str, Any]], *, now: datetime) -> None:
+    for at in range(0, len(rows), _BATCH):
+        statement = insert(CoverageDay).values(
+            [row | {"updated_at": now} for row in rows[at : at + _BATCH]]
+        )
+        names = ("state", *_COUNTED, "asked_at", "updated_at")
+        taken = {name: statement.excluded[name] for name in names}
+        key = [CoverageDay.channel_id, CoverageDay.meter_day]
+        session.execute(statement.on_conflict_do_update(index_elements=key, set_=taken))
+
+
+def _scope(
+    meter_ids: Collection[UUID] | None, facility_id: UUID | None
+) -> list[ColumnElement[bool]]:
+    scope: list[ColumnElement[bool]] = []
+    if meter_ids is not None:
+        scope.append(Meter.id.in_(meter_ids))
+    if facility_id is not None:
+        scope.append(Meter.facility_id == facility_id)
+    return scope

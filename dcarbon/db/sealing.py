@@ -1,0 +1,152 @@
+"""Sealing of secrets at rest: AES-256-GCM under a ring of keys, bound to the row they belong to.
+
+Envelope: version (1 byte), length of the key id (1), key id, nonce (12), ciphertext with tag. The
+header and the id of the row are authenticated, so a sealed secret cannot be moved to another row.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from dcarbon.domain.errors import SealBroken, SettingsInvalid
+
+_VERSION = 1
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_LONGEST_ID = 32
+
+
+class KeyRing:
+    """Keys by id. The first seals; all of them open, so a key is changed by putting one before."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        """Take the current key first. Raises :class:`SettingsInvalid` for an unusable ring."""
+        if not keys:
+            raise _refused("no key is given")
+        for key_id, key in keys.items():
+            if not (key_id.isascii() and 1 <= len(key_id) <= _LONGEST_ID):
+                raise _refused(f"a key id must be 1 to {_LONGEST_ID} ASCII characters")
+            if len(key) != _KEY_BYTES:
+                raise _refused(f"the key with the id {key_id!r} is not {_KEY_BYTES} bytes long")
+        self._current = next(iter(keys))
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._keys = dict(keys)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``id:base64`` pairs with commas between, the current one first."""
+        keys: dict[str, bytes] = {}
+        for place, pair in enumerate(text.strip().split(","), start=1):
+            key_id, separator, encoded = pair.strip().partition(":")
+            if not separator or key_id in keys:
+                raise _refused(f"pair {place} is not id:base64 with an id of its own")
+            try:
+                keys[key_id] = base64.b64decode(encoded, validate=True)
+            except binascii.Error as error:
+                raise _refused(f"the key with the id {key_id!r} is not base64") from error
+        return cls(keys)
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make a ring of one new key with a random id."""
+        return cls({secrets.token_hex(4): AESGCM.generate_key(_KEY_BYTES * 8)})
+
+    @property
+    def current_id(self) -> str:
+        """The id of the key that seals."""
+        return self._current
+
+    def reveal(self) -> str:
+        """Return the ring as :meth:`parse` reads it: for the key file only."""
+        pairs = ((name, base64.b64encode(key).decode()) for name, key in self._keys.items())
+        return ",".join(f"{key_id}:{encoded}" for key_id, encoded in pairs)
+
+    def seal(self, plain: bytes, *, bound_to: UUID) -> bytes:
+        """Encrypt ``plain`` so that it opens only for the row ``bound_to``."""
+        header = bytes([_VERSION, len(self._current)]) + self._current.encode("ascii")
+        nonce = os.urandom(_NONCE_BYTES)
+        cipher = self._ciphers[self._current]
+        return header + nonce + cipher.encrypt(nonce, plain, header + bound_to.bytes)
+
+    def open(self, sealed: bytes, *, bound_to: UUID) -> bytes:
+        """Decrypt what :meth:`seal` made.
+
+        Raises :class:`SealBroken` when it was changed, belongs to another row or needs a key that
+        is not in the ring.
+        """
+        header, key_id = _header(sealed)
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise SealBroken(f"the key with the id {key_id!r} is not in the ring")
+        nonce = sealed[len(header) : len(header) + _NONCE_BYTES]
+        try:
+            return cipher.decrypt(
+                nonce, sealed[len(header) + _NONCE_BYTES :], header + bound_to.bytes
+            )
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken("a sealed secret was changed or belongs to another row") from error
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Say whether this was sealed with the current key; if not, it is due to be sealed anew."""
+        return _header(sealed)[1] == self._current
+
+    def __repr__(self) -> str:
+        return f"KeyRing({', '.join(self._ciphers)}: ***)"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a key ring is not to be pickled")
+
+
+def load_or_create(path: Path) -> KeyRing:
+    """Return the ring in a key file, made with mode 0600 when there is none yet.
+
+    Raises :class:`SettingsInvalid` when others than its owner may read the file.
+    """
+    try:
+        _create(path, KeyRing.generate().reveal())
+    except FileExistsError:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise _refused(f"the key file can be read by others; run: chmod 600 {path}") from None
+    return KeyRing.parse(path.read_text(encoding="ascii"))
+
+
+def _create(path: Path, text: str) -> None:
+    """Put a whole file at ``path`` at once. Raises ``FileExistsError`` when one is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        raise FileExistsError(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, never replaces the key another process has just made.
+        path.hardlink_to(temporary)
+    finally:
+        temporary.unlink()
+
+
+def _header(sealed: bytes) -> tuple[bytes, str]:
+    if len(sealed) < 2 or sealed[0] != _VERSION:  # noqa: PLR2004 — version and length
+        raise SealBroken("a sealed secret has an unknown envelope")
+    header = sealed[: 2 + sealed[1]]
+    return header, header[2:].decode("ascii", "replace")
+
+
+def _refused(reason: str) -> SettingsInvalid:
+    message = f"The sealing keys (DCARBON_SEAL_KEYS) cannot be used: {reason}."
+    return SettingsInvalid(message, display_message=message)

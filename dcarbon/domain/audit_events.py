@@ -1,0 +1,22 @@
+"""The closed list of what the audit log records: past tense, never renamed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AuditEvent(StrEnum):
+    PERSON_CREATED = "person_created"
+    FACILITY_CREATED = "facility_created"
+    API_TOKEN_CREATED = "api_token_created"  # noqa: S105 — the name of an event
+    API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105 — the name of an event
+    AUTHORIZATION_STARTED = "authorization_started"
+    AUTHORIZATION_CREATED = "authorization_created"
+    AUTHORIZATION_FAILED = "authorization_failed"
+    AUTHORIZATION_EXPIRED = "authorization_expired"
+    AUTHORIZATION_REVOKED = "authorization_revoked"
+    METERS_IMPORTED = "meters_imported"
+    INTERVAL_DATA_IMPORTED = "interval_data_imported"
+    FILE_IMPORTED = "file_imported"
+    PAYLOAD_UNREADABLE = "payload_unreadable"
+    COLLECTION_REQUESTED = "collection_requested"

@@ -1,0 +1,252 @@
+"""Authorise: from our page to the utility's and back, in single-use steps that lose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from dcarbon.db.authorizations import Authorization, AuthorizationSession
+from dcarbon.db.work_orders import WorkOrder
+from dcarbon.domain.errors import AuthorizationDeclined, DCarbonError, InvalidInput, NotFound
+from dcarbon.domain.secrets import Secret
+from dcarbon.domain.states import AuthMethod
+from dcarbon.providers.green_button import oauth
+from dcarbon.providers.green_button.token_response import TokenSet
+from dcarbon.providers.profile import Method
+from dcarbon.providers.utilityapi.client import UtilityApiClient, hosted_form_url
+from dcarbon.providers.utilityapi.returns import return_error
+from dcarbon.services import authorization_records as records
+from dcarbon.services import authorization_sessions as attempts
+from dcarbon.services import facilities, grants
+from dcarbon.services.actors import Actor
+from dcarbon.services.authorization_sessions import Attempt
+from dcarbon.services.runtime import Runtime
+
+UNANSWERED_AFTER = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where the person's browser goes now, and what to ask :func:`session_status` with."""
+
+    session_id: UUID
+    redirect_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What came back from the utility. ``error`` has the words for the person."""
+
+    session_id: UUID | None
+    facility_id: UUID | None
+    authorization_id: UUID | None
+    status: str
+    provider: str | None
+    error: DCarbonError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """What a page polls: the stored status word, and progress of the first collection."""
+
+    status: str
+    provider: str
+    error_code: str | None = None
+    error_message: str | None = None
+    progress: Mapping[str, object] = field(default_factory=dict)
+
+
+def start_green_button(
+    runtime: Runtime, *, facility_id: UUID, provider: str, actor: Actor, browser: str | None
+) -> Started:
+    """Open an attempt at a Green Button utility and say where to send the customer.
+
+    ``browser`` ties the attempt to the browser that asked, when one did. Raises
+    :class:`NotFound`, :class:`InvalidInput` (unknown utility, role without the right),
+    :class:`InvalidTransition` (already authorized), :class:`ClientCredentialsRejected`.
+    """
+    profile = runtime.providers.profile(provider)
+    if profile.method is not Method.GREEN_BUTTON:
+        raise InvalidInput(
+            f"{provider} is not a Green Button utility",
+            display_message="This utility is not reached by Green Button; choose UtilityAPI.",
+        )
+    client_id = runtime.providers.credentials(provider).client_id or ""
+    attempt = attempts.open_attempt(
+        runtime,
+        facility_id=facility_id,
+        method=AuthMethod.GREEN_BUTTON,
+        provider=provider,
+        utility=profile.name,
+        redirect_uri=f"{runtime.settings.public_url}/green-button/callback",
+        actor=actor,
+        browser=browser,
+    )
+    url = oauth.authorization_url(
+        profile,
+        client_id=client_id,
+        redirect_uri=attempt.redirect_uri,
+        state=attempt.state,
+        code_verifier=attempt.code_verifier,
+    )
+    return Started(attempt.session_id, url)
+
+
+def complete_green_button(
+    runtime: Runtime, *, parameters: Mapping[str, str], browser: str | None
+) -> Completed:
+    """Take the browser's return from the utility. Never raises for what the utility or person did.
+
+    The state is consumed first, in a transaction of its own, so a replay finds it used.
+    """
+    try:
+        attempt = attempts.take(runtime, parameters.get("state"), browser=browser)
+    except DCarbonError as error:
+        return Completed(None, None, None, "failed", None, error)
+    try:
+        tokens = _exchange(runtime, attempt, parameters)
+    except DCarbonError as error:
+        return _failed(runtime, attempt, error)
+    records.authorized_by_tokens(runtime, attempt, tokens)
+    return _completed(attempt, "authorized")
+
+
+def start_utilityapi(
+    runtime: Runtime, *, facility_id: UUID, utility: str, actor: Actor, browser: str | None
+) -> Started:
+    """Make a hosted form at UtilityAPI and say where to send the customer.
+
+    Raises as :func:`start_green_button`, and what the provider raises: the form is made now.
+    """
+    if not utility.strip() or len(utility) > 64:  # noqa: PLR2004 — codes are a few letters
+        raise InvalidInput("no utility", display_message="Please choose the utility.")
+    client = utilityapi_client(runtime)
+    attempt = attempts.open_attempt(
+        runtime,
+        facility_id=facility_id,
+        method=AuthMethod.UTILITYAPI,
+        provider="utilityapi",
+        utility=utility.strip(),
+        redirect_uri=f"{runtime.settings.public_url}/utilityapi/return",
+        actor=actor,
+        browser=browser,
+    )
+    form = client.create_form(utility=utility.strip())
+    attempts.remember_form(runtime, attempt.session_id, form.uid)
+    url = hosted_form_url(
+        form.url,
+        redirect_uri=attempt.redirect_uri,
+        state=attempt.state,
+        utility=utility.strip(),
+    )
+    return Started(attempt.session_id, url)
+
+
+def complete_utilityapi(
+    runtime: Runtime, *, parameters: Mapping[str, str], browser: str | None
+) -> Completed:
+    """Take the browser's return from the hosted form.
+
+    The authorization behind a referral may appear a little later (utilityapi reference 5): then it
+    stays ``pending`` and collecting looks for it.
+    """
+    try:
+        attempt = attempts.take(runtime, parameters.get("state"), browser=browser)
+    except DCarbonError as error:
+        return Completed(None, None, None, "failed", None, error)
+    try:
+        if parameters.get("error"):
+            raise return_error(parameters["error"], parameters.get("error_description"))
+        referral = parameters.get("referral")
+        if not referral:
+            raise AuthorizationDeclined("no referral came back", code="referral_missing")
+        attempts.remember_referral(runtime, attempt.session_id, referral)
+        status = records.resolve_referral(
+            runtime, attempt.authorization_id, referral, utilityapi_client(runtime)
+        )
+    except DCarbonError as error:
+        return _failed(runtime, attempt, error)
+    return _completed(attempt, status)
+
+
+def session_status(
+    runtime: Runtime, session_id: UUID, *, method: str, actor: Actor
+) -> SessionStatus:
+    """Return how an attempt stands. Somebody else's, or one of another method, is NotFound."""
+    with runtime.sessions() as session:
+        row = session.get(AuthorizationSession, session_id)
+        authorization = session.get(Authorization, row.authorization_id) if row else None
+        if row is None or authorization is None or authorization.method != method:
+            raise NotFound("no such session")
+        facilities.get(session, authorization.facility_id, actor=actor)
+        if row.error_code:
+            return SessionStatus(
+                "failed", authorization.provider, row.error_code, row.error_message
+            )
+        if row.consumed_at is None and row.expires_at <= runtime.now():
+            late = attempts.expired()
+            return SessionStatus("failed", authorization.provider, late.code, late.display_message)
+        order = session.scalar(
+            select(WorkOrder)
+            .where(WorkOrder.authorization_id == authorization.id)
+            .order_by(WorkOrder.id.desc())
+            .limit(1)
+        )
+        return SessionStatus(
+            authorization.status,
+            authorization.provider,
+            authorization.reason_code,
+            authorization.reason,
+            _progress(order),
+        )
+
+
+def _progress(order: WorkOrder | None) -> dict[str, object]:
+    """Return how far the latest collection is; ``state`` is waiting, collecting or done."""
+    if order is None:
+        return {}
+    if order.done_at is not None:
+        return {**order.progress, "state": "done" if order.outcome == "done" else "stopped"}
+    return {**order.progress, "state": "collecting" if order.progress else "waiting"}
+
+
+def utilityapi_client(runtime: Runtime) -> UtilityApiClient:
+    """Return this installation's view of UtilityAPI."""
+    token = runtime.providers.credentials("utilityapi").api_token
+    if token is None:
+        message = "UtilityAPI is not set up here: DCARBON_PROVIDERS__UTILITYAPI__API_TOKEN."
+        raise InvalidInput(message, code="provider_not_set_up")
+    return UtilityApiClient(runtime.providers.transport("utilityapi"), token)
+
+
+def _exchange(runtime: Runtime, attempt: Attempt, parameters: Mapping[str, str]) -> TokenSet:
+    profile = runtime.providers.profile(attempt.provider)
+    if parameters.get("error"):
+        raise oauth.callback_error(parameters["error"], parameters.get("error_description"))
+    code = oauth.callback_code(parameters, profile)
+    if code is None:
+        raise AuthorizationDeclined("neither code nor error came back", code="code_missing")
+    verifier = Secret(attempt.code_verifier) if attempt.code_verifier else None
+    return grants.oauth_client(runtime, attempt.provider).exchange_code(
+        code, redirect_uri=attempt.redirect_uri, now=runtime.now(), code_verifier=verifier
+    )
+
+
+def _failed(runtime: Runtime, attempt: Attempt, error: DCarbonError) -> Completed:
+    records.failed(runtime, attempt, error)
+    return _completed(attempt, "failed", error)
+
+
+def _completed(attempt: Attempt, status: str, error: DCarbonError | None = None) -> Completed:
+    return Completed(
+        attempt.session_id,
+        attempt.facility_id,
+        attempt.authorization_id,
+        status,
+        attempt.provider,
+        error,
+    )

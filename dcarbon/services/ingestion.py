@@ -1,0 +1,149 @@
+"""Land, parse, store: how bytes become readings, fetched and imported payloads alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+
+from dcarbon.db.base import new_id
+from dcarbon.db.engine import Sessions
+from dcarbon.db.landing_zone import LandingZone
+from dcarbon.db.payloads import LandedPayload
+from dcarbon.domain.audit_events import AuditEvent
+from dcarbon.domain.errors import ContractViolation
+from dcarbon.providers.columns import ParsedPayload
+from dcarbon.services import audit, readings_storing
+from dcarbon.services.actors import SYSTEM, Actor
+from dcarbon.services.readings_storing import Origin, Stored, Window
+
+PARSER_VERSION = "1"
+
+Parse = Callable[[bytes | Path], ParsedPayload]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Bytes as they came, and where from (an address without secrets, or a file's name).
+
+    A large file stays on disk: its path stands for its bytes.
+    """
+
+    content: bytes | Path
+    media_type: str
+    source: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one payload. ``stored`` is ``None`` when it could not be read."""
+
+    payload_id: UUID
+    sha256: bytes
+    state: str
+    parsed: ParsedPayload | None
+    stored: Stored | None
+    error: ContractViolation | None = None
+
+
+def ingest(
+    sessions: Sessions,
+    landing: LandingZone,
+    arrival: Arrival,
+    origin: Origin,
+    *,
+    parser: str,
+    parse: Parse,
+    now: datetime,
+    window: Window | None = None,
+    actor: Actor = SYSTEM,
+) -> Ingested:
+    """Keep the bytes, then read them; a payload that cannot be read is marked and raises nothing.
+
+    The record of the bytes is committed before the parser sees them (design 3), so a crash or a
+    wrong parser loses nothing.
+    """
+    payload_id, digest = land(sessions, landing, arrival, origin)
+    try:
+        parsed = parse(arrival.content)
+        with sessions.begin() as session:
+            stored = readings_storing.store(
+                session, parsed, origin, payload_id=payload_id, now=now, window=window
+            )
+            _mark(session.get_one(LandedPayload, payload_id), parsed, parser=parser, now=now)
+    except ContractViolation as error:
+        with sessions.begin() as session:
+            _mark_unreadable(session.get_one(LandedPayload, payload_id), error, parser, now)
+            audit.record(
+                session,
+                AuditEvent.PAYLOAD_UNREADABLE,
+                actor=actor,
+                at=now,
+                facility_id=origin.facility_id,
+                authorization_id=origin.authorization_id,
+                payload=digest.hex(),
+                code=error.code,
+            )
+        return Ingested(payload_id, digest, "unreadable", None, None, error)
+    state = "parsed" if parsed.readings.num_rows or parsed.meters else "empty"
+    return Ingested(payload_id, digest, state, parsed, stored)
+
+
+def land(
+    sessions: Sessions, landing: LandingZone, arrival: Arrival, origin: Origin
+) -> tuple[UUID, bytes]:
+    """Write the bytes and their record; the same bytes for the same facility are one record."""
+    content = arrival.content
+    if isinstance(content, Path):
+        digest, size = landing.put_file(content), content.stat().st_size
+    else:
+        digest, size = landing.put(content), len(content)
+    with sessions.begin() as session:
+        known = session.scalar(
+            select(LandedPayload.id).where(
+                LandedPayload.facility_id == origin.facility_id, LandedPayload.sha256 == digest
+            )
+        )
+        if known is not None:
+            return known, digest
+        payload = LandedPayload(
+            id=new_id(),
+            facility_id=origin.facility_id,
+            authorization_id=origin.authorization_id,
+            sha256=digest,
+            media_type=arrival.media_type,
+            byte_count=size,
+            source=arrival.source,
+            received_at=arrival.received_at,
+            state="landed",
+        )
+        session.add(payload)
+        return payload.id, digest
+
+
+def _mark(payload: LandedPayload, parsed: ParsedPayload, *, parser: str, now: datetime) -> None:
+    state = "parsed" if parsed.readings.num_rows or parsed.meters else "empty"
+    if payload.state == state and payload.parser == f"{parser}/{PARSER_VERSION}":
+        return
+    payload.state = state
+    payload.parser = f"{parser}/{PARSER_VERSION}"
+    payload.readings = parsed.readings.num_rows
+    payload.warnings = len(parsed.warnings)
+    payload.parsed_at = now
+    payload.error_code = None
+    payload.error_detail = None
+
+
+def _mark_unreadable(
+    payload: LandedPayload, error: ContractViolation, parser: str, now: datetime
+) -> None:
+    payload.state = "unreadable"
+    payload.parser = f"{parser}/{PARSER_VERSION}"
+    payload.parsed_at = now
+    payload.error_code = error.code
+    payload.error_detail = str(error)[:500]

@@ -1,0 +1,329 @@
+"""From a parsed payload to meters, series, interval days and coverage, in one transaction.
+
+Which series a reading belongs to is decided here: readings that fit the UTC day grid go to
+interval days, all others (billing months, gas days from local midnight) to period readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from dcarbon.db import coverage_days, interval_days_writing
+from dcarbon.db.interval_days_writing import SeriesReadings, WriteOutcome
+from dcarbon.db.meters import Meter, MeterChannel, Series
+from dcarbon.providers.columns import ChannelFacts, MeterFacts, ParsedPayload
+
+DAY_S = 86_400
+UNNAMED = "unnamed"
+"""External id of the meter of a document that names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose payload it is and how its times are to be read."""
+
+    facility_id: UUID
+    authorization_id: UUID | None
+    provider: str
+    utility: str
+    time_zone: str
+    local_clock: bool | None = False
+    """Starts are wall-clock time written as if it were UTC (SDG&E downloads, Ameren); ``None``:
+    go by what the document looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was asked of the provider, ``[start, end)``: it makes an empty day *asked and empty*."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one payload changed. Counts are readings."""
+
+    meter_ids: tuple[UUID, ...]
+    readings: int
+    new: int
+    restated: int
+    unchanged: int
+
+
+def store(
+    session: Session,
+    parsed: ParsedPayload,
+    origin: Origin,
+    *,
+    payload_id: UUID,
+    now: datetime,
+    window: Window | None = None,
+) -> Stored:
+    """Write what ``parsed`` says; the same again changes nothing. The caller commits."""
+    _one_writer_per_facility(session, origin.facility_id)
+    meters = _upsert_meters(session, parsed, origin, now)
+    batches: list[SeriesReadings] = []
+    spans: dict[UUID, list[int]] = {}
+    starts = _starts(parsed, origin)
+    for index, facts in enumerate(parsed.channels):
+        mask = parsed.readings["channel"].to_numpy() == index
+        if not mask.any():
+            continue
+        meter = meters[facts.usage_point or UNNAMED]
+        channel = _channel(session, meter, facts)
+        spans.setdefault(meter.id, []).extend((int(starts[mask].min()), int(starts[mask].max())))
+        batches += _batches(session, channel, facts, _Columns.of(parsed, starts, mask), payload_id)
+    written = interval_days_writing.write(session, batches, recorded_at=now)
+    _cover(session, meters, spans, window=window, now=now)
+    return _stored(meters, parsed, written)
+
+
+def _one_writer_per_facility(session: Session, facility_id: UUID) -> None:
+    key = facility_id.int & 0x7FFF_FFFF_FFFF_FFFF
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _upsert_meters(
+    session: Session, parsed: ParsedPayload, origin: Origin, now: datetime
+) -> dict[str, Meter]:
+    """Return every meter of the payload by its external id, created or brought up to date."""
+    known = {
+        meter.external_id: meter
+        for meter in session.scalars(
+            select(Meter).where(
+                Meter.facility_id == origin.facility_id, Meter.provider == origin.provider
+            )
+        )
+    }
+    named = {facts.external_id: facts for facts in parsed.meters}
+    for channel in parsed.channels:
+        named.setdefault(channel.usage_point or UNNAMED, MeterFacts(channel.usage_point or UNNAMED))
+    found: dict[str, Meter] = {}
+    for facts in named.values():
+        meter = _matching(known, facts, only=len(named) == 1)
+        if meter is None:
+            meter = _new_meter(facts, origin, now)
+            session.add(meter)
+            known[meter.external_id] = meter
+        _learn(meter, facts, origin, now)
+        found[facts.external_id] = meter
+    session.flush()
+    return found
+
+
+def _matching(known: Mapping[str, Meter], facts: MeterFacts, *, only: bool) -> Meter | None:
+    """Find the meter a payload speaks of: by its id, else its agreement, else as the only one."""
+    if facts.external_id in known:
+        return known[facts.external_id]
+    for meter in known.values():
+        if facts.agreement_id and facts.agreement_id in {meter.agreement_id, meter.external_id}:
+            return meter
+    if only and len(known) == 1 and facts.external_id == UNNAMED:
+        return next(iter(known.values()))
+    return None
+
+
+def _new_meter(facts: MeterFacts, origin: Origin, now: datetime) -> Meter:
+    return Meter(
+        facility_id=origin.facility_id,
+        authorization_id=origin.authorization_id,
+        provider=origin.provider,
+        utility=origin.utility,
+        external_id=facts.external_id,
+        time_zone=origin.time_zone,
+        meter_numbers=[],
+        blocks={},
+        commodity="unknown",
+        first_seen_at=now,
+        updated_at=now,
+    )
+
+
+def _learn(meter: Meter, facts: MeterFacts, origin: Origin, now: datetime) -> None:
+    """Take over what this payload says; what it leaves out stays."""
+    said: dict[str, object] = {
+        name: getattr(facts, name)
+        for name in ("service_address", "account_id", "agreement_id", "service_class", "tariff")
+        if getattr(facts, name)
+    }
+    if facts.commodity.value != "unknown":
+        said["commodity"] = facts.commodity.value
+    if facts.meter_numbers:
+        said["meter_numbers"] = list(facts.meter_numbers)
+    if facts.blocks:
+        said["blocks"] = {**meter.blocks, **facts.blocks}
+    if origin.authorization_id:
+        said["authorization_id"] = origin.authorization_id
+    changed = {name: value for name, value in said.items() if getattr(meter, name) != value}
+    for name, value in changed.items():
+        setattr(meter, name, value)
+    if changed:
+        meter.updated_at = now
+
+
+def _channel(session: Session, meter: Meter, facts: ChannelFacts) -> MeterChannel:
+    if meter.commodity == "unknown" and facts.commodity.value != "unknown":
+        meter.commodity = facts.commodity.value
+    key = {
+        "meter_id": meter.id,
+        "direction": facts.direction.value,
+        "unit": facts.unit.value,
+        "measure": facts.measure.value,
+    }
+    channel = session.scalar(select(MeterChannel).filter_by(**key, label=""))
+    if channel is None:
+        channel = MeterChannel(**key, label="", commodity=facts.commodity.value)
+        session.add(channel)
+        session.flush()
+    return channel
+
+
+def _series(session: Session, channel: MeterChannel, interval_s: int) -> Series:
+    series = session.scalar(
+        select(Series).where(Series.channel_id == channel.id, Series.interval_s == interval_s)
+    )
+    if series is None:
+        series = Series(channel_id=channel.id, interval_s=interval_s)
+        session.add(series)
+        session.flush()
+    return series
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Readings of one channel as numpy arrays of one length."""
+
+    start: np.ndarray
+    duration: np.ndarray
+    value: np.ndarray
+    quality: np.ndarray
+
+    @classmethod
+    def of(cls, parsed: ParsedPayload, starts: np.ndarray, mask: np.ndarray) -> _Columns:
+        table = parsed.readings
+        return cls(
+            start=starts[mask],
+            duration=table["duration_s"].to_numpy()[mask],
+            value=table["value"].to_numpy()[mask],
+            quality=table["quality"].fill_null(-1).to_numpy().astype(np.int16)[mask],
+        )
+
+    def where(self, mask: np.ndarray) -> _Columns:
+        return _Columns(self.start[mask], self.duration[mask], self.value[mask], self.quality[mask])
+
+
+def _batches(
+    session: Session,
+    channel: MeterChannel,
+    facts: ChannelFacts,
+    columns: _Columns,
+    payload_id: UUID,
+) -> Iterator[SeriesReadings]:
+    lengths = grid_lengths(columns.start, columns.duration, facts.interval_s)
+    for length in np.unique(lengths):
+        part = columns.where(lengths == length)
+        yield SeriesReadings(
+            series_id=_series(session, channel, int(length)).id,
+            interval_s=int(length),
+            start=part.start,
+            value=part.value,
+            exponent=facts.exponent,
+            quality=part.quality,
+            payload_id=payload_id,
+            duration_s=part.duration.astype(np.int32),
+        )
+
+
+def grid_lengths(start: np.ndarray, duration: np.ndarray, declared: int | None) -> np.ndarray:
+    """Return for each reading the length of the day grid it lies on, 0 where it lies on none.
+
+    Real files are a second off now and then (899 s lengths, starts at 00:00:01): a reading within
+    one second of the grid is on it.
+    """
+    length = duration.astype(np.int64)
+    if declared:
+        length = np.where(np.abs(length - declared) <= 1, declared, length)
+    usable = (length > 0) & (length < DAY_S)
+    safe = np.where(usable, length, 1)
+    offset = start % safe
+    on_grid = usable & (DAY_S % safe == 0) & ((offset <= 1) | (offset >= safe - 1))
+    return np.where(on_grid, length, 0)
+
+
+def _starts(parsed: ParsedPayload, origin: Origin) -> np.ndarray:
+    """Return starts as true UTC epoch seconds, wall-clock ones put right by the meter's zone."""
+    starts: np.ndarray = parsed.readings["start"].cast("int64").to_numpy()
+    local = origin.local_clock
+    if local is None:
+        local = parsed.looks_like_local_clock
+    if not local or starts.size == 0:
+        return starts
+    zone = ZoneInfo(origin.time_zone)
+    hours, inverse = np.unique(starts // 3600, return_inverse=True)
+    offsets = np.array([_offset_of_wall_hour(int(hour), zone) for hour in hours], dtype=np.int64)
+    instants = starts - offsets[inverse]
+    return _second_of_repeated_hour(instants, parsed.readings["channel"].to_numpy())
+
+
+def _offset_of_wall_hour(hour: int, zone: ZoneInfo) -> int:
+    wall = datetime.fromtimestamp(hour * 3600, tz=UTC).replace(tzinfo=zone)
+    offset = wall.utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+def _second_of_repeated_hour(instants: np.ndarray, channels: np.ndarray) -> np.ndarray:
+    """Move the second of two equal starts of a channel an hour on: the autumn hour comes twice."""
+    order = np.lexsort((np.arange(instants.size), instants, channels))
+    sorted_instants, sorted_channels = instants[order], channels[order]
+    again = np.zeros(instants.size, dtype=bool)
+    again[1:] = (sorted_instants[1:] == sorted_instants[:-1]) & (
+        sorted_channels[1:] == sorted_channels[:-1]
+    )
+    moved = instants.copy()
+    moved[order[again]] += 3600
+    return moved
+
+
+def _cover(
+    session: Session,
+    meters: Mapping[str, Meter],
+    spans: Mapping[UUID, list[int]],
+    *,
+    window: Window | None,
+    now: datetime,
+) -> None:
+    """Bring coverage up to date over what was asked and what came."""
+    for meter in meters.values():
+        bounds = [datetime.fromtimestamp(s, tz=UTC) for s in spans.get(meter.id, [])]
+        if window is not None:
+            bounds += [window.start, window.end - timedelta(seconds=1)]
+        if not bounds:
+            continue
+        coverage_days.update_coverage(
+            session,
+            meter_id=meter.id,
+            zone=ZoneInfo(meter.time_zone),
+            start=min(bounds),
+            end=max(bounds) + timedelta(seconds=1),
+            asked_at=now if window is not None else None,
+            now=now,
+        )
+
+
+def _stored(meters: Mapping[str, Meter], parsed: ParsedPayload, written: WriteOutcome) -> Stored:
+    return Stored(
+        meter_ids=tuple(meter.id for meter in meters.values()),
+        readings=parsed.readings.num_rows,
+        new=written.readings_new,
+        restated=written.readings_restated,
+        unchanged=written.readings_unchanged,
+    )

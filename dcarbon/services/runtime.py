@@ -1,0 +1,92 @@
+"""What every use case needs, opened once per process and closed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx2
+from sqlalchemy import Engine
+
+from dcarbon.db import embedded, migrate
+from dcarbon.db import engine as database
+from dcarbon.db.engine import Sessions
+from dcarbon.db.landing_zone import LandingZone
+from dcarbon.db.sealing import KeyRing, load_or_create
+from dcarbon.domain.errors import SettingsInvalid
+from dcarbon.providers.registry import ProviderRegistry
+from dcarbon.settings import Settings, missing
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Settings and the open things behind them."""
+
+    settings: Settings
+    engine: Engine
+    sessions: Sessions
+    landing: LandingZone
+    keys: KeyRing
+    providers: ProviderRegistry
+    clock: Callable[[], datetime]
+
+    def now(self) -> datetime:
+        return self.clock()
+
+
+@contextmanager
+def open_runtime(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    networks: Mapping[str, httpx2.BaseTransport] | None = None,
+) -> Iterator[Runtime]:
+    """Open database, landing zone, keys and providers; close them at the end.
+
+    Starts and migrates the embedded server when no database is set. Raises
+    :class:`SettingsInvalid` when a database is set and its schema or the keys for it are not.
+    """
+    keys = _keys(settings)
+    with embedded.database_url(settings) as url:
+        engine = database.create(url)
+        _require_schema(engine, own_server=settings.database_url is not None)
+        providers = ProviderRegistry(settings, networks=networks)
+        try:
+            yield Runtime(
+                settings=settings,
+                engine=engine,
+                sessions=database.sessions(engine),
+                landing=LandingZone(settings.landing_uri or settings.directory / "landing"),
+                keys=keys,
+                providers=providers,
+                clock=clock,
+            )
+        finally:
+            providers.close()
+            engine.dispose()
+
+
+def _require_schema(engine: Engine, *, own_server: bool) -> None:
+    """Bring the embedded database up to date; somebody's own server is theirs to migrate."""
+    if not own_server:
+        migrate.upgrade(engine)
+    elif migrate.current(engine) != migrate.head():
+        message = "The database schema is not that of this version. Run: dcarbon migrate"
+        raise SettingsInvalid(message, code="schema_behind", display_message=message)
+
+
+def _keys(settings: Settings) -> KeyRing:
+    if settings.seal_keys is not None:
+        return KeyRing.parse(settings.seal_keys.get_secret_value())
+    if settings.seal_keys_file is not None:
+        return load_or_create(settings.seal_keys_file)
+    if settings.database_url is not None:
+        raise missing(
+            "seal_keys",
+            "Tokens in your own database are sealed with keys that only you have: make one with "
+            "`dcarbon keys new` and keep it safe.",
+        )
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    return load_or_create(settings.directory / "seal.keys")

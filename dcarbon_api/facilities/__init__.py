@@ -1,0 +1,1 @@
+"""Facilities: registering and reading."""

@@ -1,0 +1,1 @@
+"""Green Button: start, return, status, and the hints utilities send."""

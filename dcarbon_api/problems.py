@@ -1,0 +1,216 @@
+"""Every error as the asker sees it: application/problem+json (RFC 9457), or a page for browsers.
+
+``detail`` is always a display message; what happened inside goes to the log with the request id.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, make_response, render_template, request
+from pydantic import BaseModel, Field
+from werkzeug.exceptions import HTTPException
+
+from dcarbon.domain.errors import (
+    AuthorizationDeclined,
+    ClientCredentialsRejected,
+    ContractViolation,
+    DCarbonError,
+    InvalidInput,
+    InvalidTransition,
+    NotFound,
+    ProviderUnavailable,
+    ReauthorizationRequired,
+)
+from dcarbon_api.json_answers import encoded
+from dcarbon_api.security import request_ids
+from dcarbon_api.security.bearer import ScopeMissing, Unauthenticated
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = 60
+_SERVER_ERROR = 500
+
+STATUSES: Mapping[type[DCarbonError], int] = {
+    Unauthenticated: 401,
+    ScopeMissing: 403,
+    NotFound: 404,
+    InvalidTransition: 409,
+    ReauthorizationRequired: 409,
+    AuthorizationDeclined: 409,
+    InvalidInput: 422,
+    ClientCredentialsRejected: 502,
+    ContractViolation: 502,
+    ProviderUnavailable: 503,
+    DCarbonError: _SERVER_ERROR,
+}
+"""HTTP status by error class; a class not named here takes that of its nearest parent."""
+
+_STATUS_OF_CODE = {"operator_needed": 403, "signature_invalid": 403, "not_ready": 503}
+"""Where the code says more than the class: who sent it is wrong, not what was sent."""
+
+TITLES = {
+    400: "The request could not be read",
+    401: "An API token is needed",
+    403: "This is not allowed",
+    404: "Not found",
+    405: "This method is not offered here",
+    409: "This does not fit the present state",
+    413: "The request is too large",
+    415: "This media type is not accepted",
+    422: "Something in the request is missing or wrong",
+    500: "Something went wrong on our side",
+    502: "The utility's side does not work as agreed",
+    503: "Temporarily not possible",
+}
+
+_HTTP_WORDS = {
+    400: ("json_malformed", "The body is not valid JSON. Please check it and send it again."),
+    404: ("route_unknown", "There is nothing at this address. The API description lists what is."),
+    405: ("method_not_allowed", "This address does not offer that method; see the Allow header."),
+    413: ("body_too_large", "The body is larger than this address accepts."),
+    415: ("media_type_unsupported", "Please send JSON, with 'Content-Type: application/json'."),
+}
+
+log = structlog.get_logger(__name__)
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one member of the request."""
+
+    field: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """What went wrong, in the form of RFC 9457."""
+
+    type: str = Field(description="Where this kind of problem is explained.")
+    title: str
+    status: int
+    detail: str = Field(description="What happened and what to do next.")
+    code: str = Field(description="A stable word for programs.")
+    request_id: str = Field(description="Name it when you ask for help.")
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="The members concerned, where the request was wrong."
+    )
+
+
+class RequestInvalid(InvalidInput):
+    """The person asking acts: members of the request are missing, unknown or of the wrong kind."""
+
+    code = "request_invalid"
+
+    def __init__(self, fields: list[FieldProblem]) -> None:
+        words = "; ".join(f"{item.field} {item.problem}" for item in fields)
+        super().__init__("request invalid", display_message=f"{words}.")
+        self.fields = fields
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the application here."""
+    app.register_error_handler(DCarbonError, known)
+    app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(Exception, unexpected)
+
+
+def status_of(error: DCarbonError) -> int:
+    """Return the HTTP status of an error."""
+    if error.code in _STATUS_OF_CODE:
+        return _STATUS_OF_CODE[error.code]
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def known(error: DCarbonError) -> Response:
+    """Answer a failure the product knows."""
+    status = status_of(error)
+    if status >= _SERVER_ERROR:
+        log.warning("request_not_served", code=error.code, error_type=type(error).__name__)
+    # A failure of ours may name settings or keys; its class has words for everybody.
+    words = type(error).display_message if status == _SERVER_ERROR else error.display_message
+    fields = error.fields if isinstance(error, RequestInvalid) else None
+    response = _response(status, error.code, words, kind=type(error).code, fields=fields)
+    response.headers.update(_headers(error))
+    return response
+
+
+def of_http(error: HTTPException) -> Response:
+    """Answer what Flask itself refuses: unknown routes, methods, sizes, media types."""
+    if error.response is not None:
+        return make_response(error.response)
+    status = error.code or _SERVER_ERROR
+    code, words = _HTTP_WORDS.get(status, ("request_refused", "The request was refused."))
+    response = _response(status, code, words)
+    for name, value in error.get_headers():
+        if name.lower() in {"allow", "location", "retry-after"}:
+            response.headers[name] = value
+    return response
+
+
+def unexpected(error: Exception) -> Response:
+    """Answer a failure nobody foresaw, without a word of what is inside."""
+    # Texts of foreign exceptions quote values (a database shows the row): only type and place.
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error("request_failed", error_type=type(error).__qualname__, where=where)
+    return _response(_SERVER_ERROR, DCarbonError.code, DCarbonError.display_message)
+
+
+def prefers_page() -> bool:
+    """Say whether a browser asks, rather than a program."""
+    offered = (MEDIA_TYPE, "application/json", "text/html")
+    return request.accept_mimetypes.best_match(offered) == "text/html"
+
+
+def catalogue() -> list[tuple[str, int, str]]:
+    """Return code, status and words of every kind of problem, for the page that explains them."""
+    kinds = {code: (status, words) for status, (code, words) in _HTTP_WORDS.items()}
+    waiting: list[type[DCarbonError]] = [DCarbonError]
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        status = next(STATUSES[parent] for parent in kind.__mro__ if parent in STATUSES)
+        kinds.setdefault(kind.code, (_STATUS_OF_CODE.get(kind.code, status), kind.display_message))
+    return sorted((code, status, words) for code, (status, words) in kinds.items())
+
+
+def _response(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    kind: str | None = None,
+    fields: list[FieldProblem] | None = None,
+) -> Response:
+    g.problem_code = code
+    problem = Problem(
+        type=f"/docs#problem-{kind or code}",
+        title=TITLES.get(status, "The request was refused"),
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_ids.current(),
+        errors=fields,
+    )
+    if prefers_page():
+        return make_response(render_template("pages/problem.html", problem=problem), status)
+    content: dict[str, Any] = problem.model_dump(exclude_none=True)
+    return Response(encoded(content), status, mimetype=MEDIA_TYPE)
+
+
+def _headers(error: DCarbonError) -> dict[str, str]:
+    if isinstance(error, ProviderUnavailable):
+        wait = error.retry_after.total_seconds() if error.retry_after else _RETRY_AFTER_S
+        return {"Retry-After": str(max(1, math.ceil(wait)))}
+    if isinstance(error, ScopeMissing):
+        return {
+            "WWW-Authenticate": f'Bearer realm="dcarbon", error="insufficient_scope", '
+            f'scope="{error.scope}"'
+        }
+    if isinstance(error, Unauthenticated):
+        named = ', error="invalid_token"' if error.code == "token_invalid" else ""
+        return {"WWW-Authenticate": f'Bearer realm="dcarbon"{named}'}
+    return {}

@@ -1,0 +1,1 @@
+"""UtilityAPI: start, return, status, and its signed events."""

@@ -1,0 +1,1 @@
+"""A Green Button Connect My Data custodian: consent, tokens, resources, notifications."""

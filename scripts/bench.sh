@@ -1,0 +1,19 @@
+#!/bin/sh
+# Run one benchmark (bench.sh NAME) or all. The rivals come from their own lock.
+set -eu
+venv=${VENV:-.venv}
+names() {
+  for file in benchmarks/*.py; do
+    name=$(basename "$file" .py)
+    case $name in __init__|harness) ;; *) echo "$name" ;; esac
+  done
+}
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements/bench.txt
+if [ $# -gt 0 ]; then
+  [ -f "benchmarks/$1.py" ] || { echo "There is no benchmark $1. There are:" >&2; names >&2; exit 2; }
+  exec "$venv/bin/python" -m "benchmarks.$1"
+fi
+for name in $(names); do
+  printf '\n== %s\n' "$name"
+  "$venv/bin/python" -m "benchmarks.$name"
+done

@@ -1,0 +1,44 @@
+#!/bin/sh
+# The checks: test.sh all | check | unit | integration | browser
+set -eu
+venv=${VENV:-.venv}
+bin=$venv/bin
+
+check() {
+  "$bin/ruff" format --check .
+  "$bin/ruff" check .
+  "$bin/lint-imports" --no-timing
+  "$bin/mypy"
+  "$bin/dagster" definitions validate -m dcarbon_pipelines.definitions
+}
+
+tests() {
+  "$bin/pytest" "$@"
+}
+
+browser() {
+  if ! sh scripts/chromium.sh; then
+    echo "!!! THE BROWSER TESTS DID NOT RUN: Chromium is not here and could not be installed. !!!" >&2
+    [ -z "${CI:-}" ] || exit 1
+    return 0
+  fi
+  tests tests/journeys
+}
+
+case ${1:-all} in
+  check) check ;;
+  unit) tests tests/unit ;;
+  integration) tests tests/integration ;;
+  browser) browser ;;
+  all)
+    check
+    if sh scripts/chromium.sh; then
+      tests
+    else
+      echo "!!! THE BROWSER TESTS DO NOT RUN: Chromium is not here and could not be installed. !!!" >&2
+      [ -z "${CI:-}" ] || exit 1
+      tests tests/unit tests/integration
+    fi
+    ;;
+  *) echo "usage: test.sh all|check|unit|integration|browser" >&2; exit 2 ;;
+esac
