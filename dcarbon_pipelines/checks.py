@@ -11,9 +11,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 import dagster as dg
+
+# The one thing of Dagster we need that it does not export: an evaluation's target.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
 
 from dcarbon.services import landed
 from dcarbon.services.collection import CollectionOutcome
@@ -76,47 +82,69 @@ def evaluate(
 ) -> Iterator[CheckEvent]:
     """Yield the results of the selected checks; without outcomes nothing was collected."""
     selected = {key.name for key in context.selected_asset_check_keys}
+    if not selected:
+        return
+    verdicts = _Verdicts.of(context, asset, [scope.key for scope in scopes])
     if COLLECTED in selected:
         url = runtime.settings.public_url
         found = {key: _collected(of_one, url) for key, of_one in outcomes.items()}
-        yield from _events(context, asset, COLLECTED, found)
+        yield from verdicts.events(COLLECTED, found)
     if HEARD in selected:
         found = {scope.key: _heard(runtime, scope) for scope in scopes}
-        yield from _events(context, asset, HEARD, found)
+        yield from verdicts.events(HEARD, found)
     if SOUND in selected:
-        yield from _events(context, asset, SOUND, _sound(runtime, scopes))
+        yield from verdicts.events(SOUND, _sound(runtime, scopes))
 
 
-def _events(
-    context: dg.AssetExecutionContext, asset: str, name: str, findings: Mapping[str, Finding]
-) -> Iterator[CheckEvent]:
-    single = context.has_partition_key
-    for key, finding in findings.items():
-        # A result cannot name its partition; in a run over several only the event can.
-        yield _result(asset, name, finding) if single else _evaluation(asset, name, key, finding)
+@dataclass(frozen=True, slots=True)
+class _Verdicts:
+    """Makes events of findings. A result cannot name its partition, and stands for the one of its
+    run; in a run over several only the event itself can, and must say what it judged, or Dagster
+    takes it for a verdict on an older materialization.
+    """
+
+    asset: dg.AssetKey
+    targets: Mapping[str, Target | None] | None
+    """The newest materialization of each partition; ``None`` in a run of one partition."""
+
+    @classmethod
+    def of(cls, context: dg.AssetExecutionContext, asset: str, keys: Sequence[str]) -> Self:
+        asset_key = dg.AssetKey(asset)
+        if context.has_partition_key:
+            return cls(asset_key, None)
+        return cls(asset_key, {key: _newest(context.instance, asset_key, key) for key in keys})
+
+    def events(self, name: str, findings: Mapping[str, Finding]) -> Iterator[CheckEvent]:
+        for key, finding in findings.items():
+            if self.targets is None:
+                yield dg.AssetCheckResult(
+                    asset_key=self.asset,
+                    check_name=name,
+                    passed=finding.passed,
+                    metadata=finding.metadata,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=finding.description,
+                )
+            else:
+                yield dg.AssetCheckEvaluation(
+                    asset_key=self.asset,
+                    check_name=name,
+                    passed=finding.passed,
+                    metadata=finding.metadata,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=finding.description,
+                    partition=key,
+                    target_materialization_data=self.targets.get(key),
+                )
 
 
-def _result(asset: str, name: str, finding: Finding) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=asset,
-        check_name=name,
-        passed=finding.passed,
-        metadata=finding.metadata,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=finding.description,
-    )
-
-
-def _evaluation(asset: str, name: str, key: str, finding: Finding) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(asset),
-        check_name=name,
-        passed=finding.passed,
-        metadata=finding.metadata,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=finding.description,
-        partition=key,
-    )
+def _newest(instance: dg.DagsterInstance, asset: dg.AssetKey, key: str) -> Target | None:
+    wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[key])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    if not records:
+        return None
+    newest = records[0]
+    return Target(storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp)
 
 
 def _collected(outcomes: Sequence[CollectionOutcome], public_url: str) -> Finding:

@@ -20,7 +20,15 @@ from dcarbon_sandbox.scenarios import SCENARIOS, UnknownScenario
 if TYPE_CHECKING:
     from dcarbon_sandbox.app import Sandbox
 
-_REFUSED = (UnknownFault, UnknownSwitch, UnknownScenario, ValueError, KeyError, TypeError, OverflowError)
+_REFUSED = (
+    UnknownFault,
+    UnknownSwitch,
+    UnknownScenario,
+    ValueError,
+    KeyError,
+    TypeError,
+    OverflowError,
+)
 
 
 def blueprint(sandbox: Sandbox) -> Blueprint:

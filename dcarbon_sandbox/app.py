@@ -78,6 +78,9 @@ def create_app(
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _BODY_LIMIT
+    # Cookies know no ports: the usual name would overwrite the web application's session.
+    app.config["SESSION_COOKIE_NAME"] = "sandbox_session"
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.secret_key = _secret(state)
     sandbox = _assemble(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,13 +26,18 @@ def samples() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """A real PostgreSQL server for the session: the embedded one, or DCARBON_TEST_DATABASE_URL."""
     given = os.environ.get("DCARBON_TEST_DATABASE_URL")
     if given:
         yield given
         return
-    with embedded.server(tmp_path_factory.mktemp("postgresql")) as urls:
+    # Not under pytest's own folder: started by root, the server runs as another user, and the next
+    # pytest session to start closes that folder to others under the running server's feet.
+    with (
+        tempfile.TemporaryDirectory(prefix="dcarbon-tests-") as directory,
+        embedded.server(Path(directory)) as urls,
+    ):
         yield urls[embedded.PRODUCT_DATABASE]
 
 

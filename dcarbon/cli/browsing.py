@@ -22,26 +22,33 @@ class WayLost(DCarbonError):
 
 @dataclass(slots=True)
 class Visitor:
-    """Follows redirects, fills in forms, presses buttons; cookies stay as in a browser."""
+    """Follows redirects, fills in forms, presses buttons; cookies stay as in a browser.
+
+    ``press`` names a button to prefer, as a person who declines would.
+    """
 
     http: httpx2.Client
+    press: str | None = None
 
     @classmethod
     def new(cls) -> Self:
-        return cls(httpx2.Client(follow_redirects=True, trust_env=False, timeout=30.0))
+        return cls(httpx2.Client(follow_redirects=False, trust_env=False, timeout=30.0))
 
     def through(self, address: str, answers: Mapping[str, str], *, until: str) -> str:
-        """Walk from ``address`` to a page under ``until`` and return its visible text.
+        """Walk from ``address`` until a redirect leads back under ``until``; return that address.
 
-        Every form is filled with ``answers`` by field name, and its approving button is pressed.
+        Every form is filled with ``answers`` by field name, and its first button is pressed.
         Raises :class:`WayLost` when a page is an error or has no form.
         """
         response = self.http.get(address)
         for _ in range(MAX_PAGES):
+            while response.has_redirect_location:
+                target = str(response.url.join(response.headers["location"]))
+                if target.startswith(until):
+                    return target
+                response = self.http.get(target)
             document = html.document_fromstring(response.content)
             assert isinstance(document, html.HtmlElement)
-            if str(response.url).startswith(until):
-                return " ".join(document.text_content().split())
             if response.is_error or not document.forms:
                 raise _lost(response, document)
             response = self._submit(response, document, answers)
@@ -54,9 +61,10 @@ class Visitor:
         fields = [(name, value) for name, value in form.form_values() if name not in answers]
         names = {field.get("name") for field in form.xpath(".//input|.//select|.//textarea")}
         fields += [(name, value) for name, value in answers.items() if name in names]
-        button = form.xpath("(.//button[@name]|.//input[@type='submit'][@name])[1]")
-        if button:
-            fields.append((button[0].get("name"), button[0].get("value") or ""))
+        buttons = form.xpath(".//button[@name]|.//input[@type='submit'][@name]")
+        preferred = [one for one in buttons if one.get("value") == self.press]
+        for button in (preferred or buttons)[:1]:
+            fields.append((button.get("name"), button.get("value") or ""))
         target = response.url.join(form.get("action") or str(response.url))
         data: dict[str, list[str]] = {}
         for name, value in fields:

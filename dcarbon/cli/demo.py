@@ -93,7 +93,8 @@ def command(*, once: bool) -> None:
         with _runtime(stack) as runtime:
             walked = [_authorise(runtime, stack, story, console) for story in STORIES]
             _wait(stack, walked, console)
-            console.print(demo_table.of(runtime, [each.facility_id for each in walked]))
+            facility_ids = [each.facility_id for each in walked]
+            console.print(demo_table.of(runtime, facility_ids, width=console.width))
         console.print(f"From start to table: {time.monotonic() - started:.0f} s.")
         console.print(up.addresses(stack))
         if not once:
@@ -147,7 +148,9 @@ def _authorise(runtime: Runtime, stack: Stack, story: Story, console: Console) -
         raise DemoFailed(display_message=f"Starting failed: {started.text[:300]}")
     answer = started.json()
     answers = {"username": story.login, "login": story.login, "password": story.login}
-    visitor.through(answer["redirectUrl"], answers, until=stack.web)
+    back = visitor.through(answer["redirectUrl"], answers, until=stack.web)
+    if visitor.http.get(back).is_error:
+        raise DemoFailed(display_message=f"The return from {story.choice} failed.")
     console.print(f"  [green]authorised[/] {story.facility.name} at {story.choice}")
     return Walked(story, facility.id, answer["sessionId"], token)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,13 +10,27 @@ from rich.table import Table
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from dcarbon.db import coverage_days
 from dcarbon.db.facilities import Facility
-from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
-from dcarbon.domain.coverage import COVERED, CoverageState
+from dcarbon.db.meters import Meter
 from dcarbon.domain.states import LABELS, AuthStatus
 from dcarbon.services.runtime import Runtime
 
 _METHODS = {"green_button": "Green Button", "utilityapi": "UtilityAPI"}
+_COLUMNS = (
+    "Facility",
+    "Utility",
+    "Method",
+    "Status",
+    "Meters",
+    "Readings",
+    "kWh delivered",
+    "kWh received",
+    "Coverage",
+    "Last sync",
+)
+_NUMBERS = range(4, 9)
+_WIDE = 140
 _ENERGY = text("""
     select i.direction, count(*), coalesce(sum(i.value) filter (where i.unit = 'Wh'), 0)
     from intervals i join meters m on m.id = i.meter_id
@@ -23,17 +38,25 @@ _ENERGY = text("""
 """)
 
 
-def of(runtime: Runtime, facility_ids: list[UUID]) -> Table:
-    """Return the table of these facilities. Energy is electricity; coverage is of days due."""
-    table = Table(title="What arrived by itself")
-    for column in ("Facility", "Utility", "Method", "Status"):
-        table.add_column(column)
-    for column in ("Meters", "Readings", "kWh delivered", "kWh received", "Coverage"):
-        table.add_column(column, justify="right")
-    table.add_column("Last sync")
+def of(runtime: Runtime, facility_ids: list[UUID], *, width: int) -> Table:
+    """Return the table of these facilities. Energy is electricity; coverage is of days due.
+
+    On a narrow terminal each facility is a column, so that nothing is cut off.
+    """
     with runtime.sessions() as session:
-        for facility_id in facility_ids:
-            table.add_row(*_row(session, session.get_one(Facility, facility_id)))
+        rows = [_row(session, session.get_one(Facility, one)) for one in facility_ids]
+    table = Table(title="What arrived by itself", title_justify="left")
+    if width >= _WIDE:
+        for place, column in enumerate(_COLUMNS):
+            table.add_column(column, justify="right" if place in _NUMBERS else "left")
+        for row in rows:
+            table.add_row(*row)
+        return table
+    table.add_column(_COLUMNS[0], style="bold")
+    for row in rows:
+        table.add_column(row[0])
+    for place, column in enumerate(_COLUMNS[1:], start=1):
+        table.add_row(column, *(row[place] for row in rows))
     return table
 
 
@@ -58,16 +81,7 @@ def _row(session: Session, facility: Facility) -> tuple[str, ...]:
 
 
 def _coverage(session: Session, facility_id: UUID) -> str:
-    counts = {
-        row[0]: row[1]
-        for row in session.execute(
-            select(CoverageDay.state, func.count())
-            .join(MeterChannel, MeterChannel.id == CoverageDay.channel_id)
-            .join(Meter, Meter.id == MeterChannel.meter_id)
-            .where(Meter.facility_id == facility_id)
-            .group_by(CoverageDay.state)
-        )
-    }
-    due = sum(n for state, n in counts.items() if state != CoverageState.NOT_DUE)
-    covered = sum(n for state, n in counts.items() if CoverageState(state) in COVERED)
-    return f"{covered / due:.1%}" if due else "-"
+    days = coverage_days.summary(
+        session, first_day=date.min, last_day=date.max, facility_id=facility_id
+    )
+    return f"{days.covered / days.due:.1%}" if days.due else "-"

@@ -62,7 +62,7 @@ class ChannelTotals:
     total: Decimal
 
 
-@click.command()
+@click.command("inspect")
 @click.argument(
     "files",
     nargs=-1,
@@ -71,7 +71,7 @@ class ChannelTotals:
     type=click.Path(path_type=Path),
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or a list of them.")
-def inspect(files: tuple[Path, ...], *, as_json: bool) -> None:
+def command(files: tuple[Path, ...], *, as_json: bool) -> None:
     """Show what Green Button (ESPI) files hold: meters, channels, first and last reading, totals.
 
     Nothing is stored. Ends with status 1 when a file cannot be read; the others are still shown.

@@ -33,7 +33,9 @@ def connection_of(session: Session) -> Connection:
     return driver
 
 
-def copy_in(connection: Connection, statement: LiteralString, rows: Iterable[bytes]) -> None:
+def copy_in(
+    connection: Connection, statement: LiteralString, rows: Iterable[bytes | memoryview]
+) -> None:
     """Send blocks of encoded rows to a ``COPY ... FROM STDIN (FORMAT binary)``."""
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(_HEADER)
@@ -108,21 +110,22 @@ def fill_array(
     records[f"{name}_length"] -= (missing * size).astype(np.int32)
 
 
-def packed(records: NDArray[np.void]) -> bytes:
+def packed(records: NDArray[np.void]) -> memoryview:
     """Return the bytes of the records, without the room for a value that null slots leave."""
     width, dtype = records.dtype.itemsize, records.dtype
-    keep = np.ones((len(records), width), np.bool_)
-    for name in dtype.names or ():
-        if dtype[name].names is None or not records[name]["gaps"].any():
-            continue
+    content = records.view(np.uint8).reshape(-1, width)
+    arrays = [name for name in dtype.names or () if dtype[name].names is not None]
+    with_gaps = [name for name in arrays if records[name]["gaps"].any()]
+    if not with_gaps:
+        return content.data.cast("B")
+    keep = np.ones(content.shape, np.bool_)
+    for name in with_gaps:
         lengths = records[name]["slots"]["length"]
         pair = records[name]["slots"].dtype.itemsize
         first = _offset(dtype, name) + _offset(dtype[name], "slots") + 4
         for byte in range(pair - 4):
             keep[:, first + byte :: pair][:, : lengths.shape[1]] = lengths >= 0
-    if keep.all():
-        return records.tobytes()
-    return records.view(np.uint8).reshape(-1, width)[keep].tobytes()
+    return content[keep].data
 
 
 def uuid_bytes(ids: Sequence[UUID]) -> NDArray[np.uint8]:

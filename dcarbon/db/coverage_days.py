@@ -22,6 +22,7 @@ from dcarbon.db.meters import CoverageDay, Meter, MeterChannel, Series
 from dcarbon.db.restatements import restatements
 from dcarbon.domain.calendar import day_bounds, local_days
 from dcarbon.domain.coverage import COVERED, CoverageState, state_of
+from dcarbon.domain.flows import Measure
 
 DUE_AFTER = timedelta(days=3)
 """How long after its end a utility may take to publish a day."""
@@ -92,7 +93,7 @@ def update_coverage(
     now: datetime,
     due_after: timedelta = DUE_AFTER,
 ) -> CoverageSummary:
-    """Count anew every local day that ``[start, end)`` touches, for each channel of the meter.
+    """Count anew every local day that ``[start, end)`` touches, for each usage channel of a meter.
 
     ``asked_at`` is when the utility was asked for these days, ``None`` when it was not (an import).
     Only rows that differ are written; the time of asking is kept current for days not yet covered.
@@ -100,8 +101,11 @@ def update_coverage(
     window = _Window.of(start, end, zone, asked_at=asked_at, due_before=now - due_after)
     if not window.days:
         return CoverageSummary({})
+    usage = MeterChannel.measure == Measure.USAGE
     channels = session.scalars(
-        select(MeterChannel.id).where(MeterChannel.meter_id == meter_id).order_by(MeterChannel.id)
+        select(MeterChannel.id)
+        .where(MeterChannel.meter_id == meter_id, usage)
+        .order_by(MeterChannel.id)
     ).all()
     stored = _stored(session, channels, window.days)
     rows = [row for channel_id in channels for row in _counted(session, channel_id, window, stored)]
@@ -177,6 +181,7 @@ def silent_channels(session: Session, *, day: date, shard: int) -> list[SilentCh
         .join(MeterChannel, MeterChannel.meter_id == Meter.id)
         .outerjoin(row, (row.channel_id == MeterChannel.id) & (row.meter_day == day))
         .where(Authorization.status == "authorized", Authorization.shard == shard)
+        .where(MeterChannel.measure == Measure.USAGE)
         .where(or_(row.state.is_(None), row.present == 0))
         .where(func.coalesce(row.state, "") != CoverageState.NOT_DUE)
         .order_by(Authorization.id, Meter.id, MeterChannel.id)

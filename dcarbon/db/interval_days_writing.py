@@ -216,7 +216,11 @@ def _compare(
     begins = np.searchsorted(rows.series, np.arange(len(series_ids)))
     ends = np.append(begins[1:], len(rows)) - 1
     bounds = [list(series_ids), _dates(rows.day[begins]), _dates(rows.day[ends])]
-    layout = [*bc.scalar("place", ">i4"), *bc.scalar("day", ">i4"), *bc.fixed("hash", 16)]
+    layout = [
+        *bc.scalar("place", ">i4"),
+        *bc.scalar("day", ">i4"),
+        *bc.fixed("hash", ir.HASH_BYTES),
+    ]
     answer = bc.copy_out(connection, _STORED_HASHES, bounds)
     stored = np.frombuffer(answer, [("fields", ">i2"), *layout])
     is_stored, is_same = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
@@ -245,7 +249,7 @@ def _write_differing(
         restated = merged.restated[merged.is_changed]
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
-            cursor.execute("truncate staged_interval_days")
+            cursor.execute("delete from staged_interval_days")
             encoded = wire.encode(changed, ids, recorded_us=later, restated=restated)
             bc.copy_in(connection, _STAGE, encoded)
             cursor.execute(_APPLY)

@@ -55,7 +55,7 @@ class Ids:
 
 def encode(
     rows: DayRows, ids: Ids, *, recorded_us: Int, restated: Int | None = None
-) -> Iterator[bytes]:
+) -> Iterator[bytes | memoryview]:
     """Yield the rows as ``restated_slots`` (when given) and :data:`COLUMNS`, one shape at a time.
 
     ``recorded_us`` (microseconds since 1970) and ``restated`` have shape (n,).
@@ -152,7 +152,7 @@ def _layout(slots: int, shape: int) -> list[tuple[Any, ...]]:
 def _with_other_payloads(records: NDArray[np.void], part: DayRows, ids: Ids) -> Iterator[bytes]:
     for row in range(len(part)):
         others = part.other_payloads[int(part.series[row]), int(part.day[row])]
-        encoded = bc.packed(records[row : row + 1])
+        encoded = bytes(bc.packed(records[row : row + 1]))
         assert encoded.endswith(_NULL)
         yield encoded[: -len(_NULL)] + bc.uuid_array([ids.payload_ids[one] for one in others])
 

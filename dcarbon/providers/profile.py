@@ -85,6 +85,8 @@ class UtilityProfile:
 
     key: str
     name: str
+    known_as: str
+    """The short name on a bill and in ``auth_provider``: ``PG&E``."""
     method: Method
     authorize_url: str
     """For the customer's browser; never fetched by us."""
@@ -265,6 +267,7 @@ _ENDPOINTS = ("authorize_url", "token_url", "resource_url", "revoke_url")
 _LIMITS = frozenset({"per_second", "per_hour", "per_day"})
 _READERS: dict[str, Callable[[str, str], object]] = {
     "name": _text,
+    "known_as": _text,
     "authorize_url": _browser_url,
     "token_url": _https,
     "resource_url": _https,

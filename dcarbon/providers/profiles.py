@@ -32,6 +32,7 @@ __all__ = [
 _PGE = UtilityProfile(
     key="pge",
     name="Pacific Gas and Electric",
+    known_as="PG&E",
     method=Method.GREEN_BUTTON,
     authorize_url="https://sharemydata.pge.com/myAuthorization",
     token_url="https://api.pge.com/datacustodian/oauth/v2/token",  # noqa: S106 — an address
@@ -72,9 +73,10 @@ _PGE = UtilityProfile(
     ),
 )
 
+# Every block the product reads, customer data included (green-button reference 12), two years back.
 _IOU_SCOPE = (
-    "FB=1_3_4_5_8_13_14_15_16_18_19_32_35_37_39;IntervalDuration=900_3600;"
-    "BlockDuration=daily;HistoryLength=34128000"
+    "FB=1_3_4_5_8_10_13_14_15_16_18_19_32_35_37_38_39_51_53_54_57_58_60;"
+    "IntervalDuration=900_3600;BlockDuration=daily;HistoryLength=63072000"
 )
 _IOU_UNCONFIRMED = frozenset(
     {
@@ -102,6 +104,7 @@ _IOU_UNCONFIRMED = frozenset(
 _SCE = UtilityProfile(
     key="sce",
     name="Southern California Edison",
+    known_as="SCE",
     method=Method.GREEN_BUTTON,
     # The interface is disclosed after registration only; ``.invalid`` can never be reached.
     authorize_url="https://sce.invalid/DataCustodian/oauth/authorize",
@@ -123,6 +126,7 @@ _SCE = UtilityProfile(
 _SDGE = UtilityProfile(
     key="sdge",
     name="San Diego Gas & Electric",
+    known_as="SDG&E",
     method=Method.GREEN_BUTTON,
     authorize_url="https://sdge.invalid/DataCustodian/oauth/authorize",
     token_url="https://sdge.invalid/DataCustodian/oauth/token",  # noqa: S106 — an address
@@ -137,6 +141,7 @@ _SDGE = UtilityProfile(
 _UTILITYAPI = UtilityProfile(
     key="utilityapi",
     name="UtilityAPI",
+    known_as="UtilityAPI",
     method=Method.UTILITYAPI,
     # The hosted form: each form's own address comes from the API.
     authorize_url="https://utilityapi.com/authorize",

@@ -81,7 +81,7 @@ def start_green_button(
         facility_id=facility_id,
         method=AuthMethod.GREEN_BUTTON,
         provider=provider,
-        utility=profile.name,
+        utility=profile.known_as,
         redirect_uri=f"{runtime.settings.public_url}/green-button/callback",
         actor=actor,
         browser=browser,

@@ -31,7 +31,7 @@ from dcarbon.services import (
     work,
 )
 from dcarbon.services.collection_records import Job
-from dcarbon.services.fetching import LOOK_AGAIN, Fetched, Progress, Step, Waiting
+from dcarbon.services.fetching import LOOK_AGAIN, Fetched, Step, Waiting
 from dcarbon.services.ingestion import Arrival, Ingested
 from dcarbon.services.readings_storing import Origin
 from dcarbon.services.runtime import Runtime
@@ -174,15 +174,21 @@ def _run(
         return outcome, Waiting("the provider has not made the authorization yet", again)
     origin = _origin(runtime, job.authorization)
     waiting: Waiting | None = None
+    meters: set[UUID] = set()
     for step, seconds in _timed(_steps(runtime, job)):
         outcome = replace(outcome, provider_seconds=outcome.provider_seconds + seconds)
         if isinstance(step, Waiting):
             waiting = step
-        elif isinstance(step, Progress):
-            work.note_progress(runtime.sessions, job.order_id, meters_found=step.meters)
         else:
-            outcome = _counted(outcome, _ingest(runtime, origin, step))
-            work.note_progress(runtime.sessions, job.order_id, readings=outcome.readings)
+            ingested = _ingest(runtime, origin, step)
+            outcome = _counted(outcome, ingested)
+            meters.update(ingested.stored.meter_ids if ingested.stored else ())
+            work.note_progress(
+                runtime.sessions,
+                job.order_id,
+                meters_found=len(meters),
+                readings=outcome.readings,
+            )
     return outcome, waiting
 
 
@@ -203,6 +209,7 @@ def _timed(steps: Iterator[Step]) -> Iterator[tuple[Step, float]]:
 
 
 def _ingest(runtime: Runtime, origin: Origin, step: Fetched) -> Ingested:
+    origin = replace(origin, describes_only=step.describes_only)
     arrival = Arrival(step.raw.content, step.raw.media_type, step.raw.url, step.raw.received_at)
     return ingestion.ingest(
         runtime.sessions,

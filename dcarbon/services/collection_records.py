@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 from dcarbon.db import coverage_days
 from dcarbon.db.authorizations import Authorization
 from dcarbon.db.facilities import Facility
-from dcarbon.db.meters import CoverageDay, Meter, MeterChannel, Series
+from dcarbon.db.meters import Meter, MeterChannel, Series
 from dcarbon.db.work_orders import SyncAttempt, WorkOrder
 from dcarbon.domain.audit_events import AuditEvent
-from dcarbon.domain.coverage import COVERED, CoverageState
 from dcarbon.domain.errors import (
     ClientCredentialsRejected,
     DCarbonError,
@@ -185,13 +184,18 @@ def cover_and_total(runtime: Runtime, job: Job) -> Totals:
                 now=now,
             )
         energy = _energy(session, job)
-        covered, due = _coverage(session, job)
+        days = coverage_days.summary(
+            session,
+            first_day=job.start.date(),
+            last_day=job.end.date(),
+            meter_ids=[meter.id for meter in meters],
+        )
     return Totals(
-        len(meters),
-        energy.get("delivered", Decimal(0)),
-        energy.get("received", Decimal(0)),
-        covered,
-        due,
+        meters=len(meters),
+        delivered_kwh=energy.get("delivered", Decimal(0)),
+        received_kwh=energy.get("received", Decimal(0)),
+        covered_days=days.covered,
+        due_days=days.due,
     )
 
 
@@ -207,23 +211,6 @@ def _energy(session: Session, job: Job) -> dict[str, Decimal]:
         },
     )
     return {row[0]: Decimal(row[1]) / 1000 for row in rows}
-
-
-def _coverage(session: Session, job: Job) -> tuple[int, int]:
-    counts = dict(
-        session.execute(
-            select(CoverageDay.state, func.count())
-            .join(MeterChannel, MeterChannel.id == CoverageDay.channel_id)
-            .join(Meter, Meter.id == MeterChannel.meter_id)
-            .where(
-                Meter.authorization_id == job.authorization.id,
-                CoverageDay.meter_day.between(job.start.date(), job.end.date()),
-            )
-            .group_by(CoverageDay.state)
-        ).all()
-    )
-    covered = sum(n for state, n in counts.items() if CoverageState(state) in COVERED)
-    return covered, sum(n for state, n in counts.items() if state != CoverageState.NOT_DUE)
 
 
 def _order(

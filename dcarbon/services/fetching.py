@@ -18,6 +18,8 @@ class Fetched:
     raw: RawPayload
     parser: str
     parse: Callable[[bytes | Path], ParsedPayload]
+    describes_only: bool = False
+    """Customer data: more about meters that the usage data named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,6 @@ class Waiting:
     again_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Something people may see: meters found so far."""
-
-    meters: int
-
-
-Step = Fetched | Waiting | Progress
+Step = Fetched | Waiting
 
 LOOK_AGAIN = timedelta(seconds=20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from dcarbon.db.payloads import AwaitedBatch
 from dcarbon.domain.errors import AccessTokenRejected, ContractViolation, ResourceMissing
 from dcarbon.providers.green_button import espi
 from dcarbon.providers.green_button.client import Accepted, GreenButtonClient, Outcome, Payload
+from dcarbon.providers.green_button.scope import parse_scope
 from dcarbon.providers.profile import Quirk
 from dcarbon.services import grants
 from dcarbon.services.fetching import Fetched, Step, Waiting
@@ -28,11 +30,17 @@ _Ask = Callable[[GreenButtonClient], Iterator[Outcome]]
 def fetch(
     runtime: Runtime, authorization: Authorization, start: datetime, end: datetime
 ) -> Iterator[Step]:
-    """Yield customer data, then usage data of ``[start, end)``."""
+    """Yield usage data of ``[start, end)``, then what customer data say about its meters."""
     if authorization.resource_uri is None:
         raise ContractViolation("the grant named no resource", code="no_resource_uri")
-    uri, now = authorization.resource_uri, runtime.now()
+    yield from _usage(runtime, authorization, start, end)
     yield from _customer(runtime, authorization)
+
+
+def _usage(
+    runtime: Runtime, authorization: Authorization, start: datetime, end: datetime
+) -> Iterator[Step]:
+    uri, now = authorization.resource_uri or "", runtime.now()
     awaited = _open_batch(runtime, authorization.id)
     if awaited is not None and awaited.notified_at is not None:
         yield from _announced(runtime, authorization, awaited)
@@ -75,11 +83,13 @@ def _batch(
 
 def _customer(runtime: Runtime, authorization: Authorization) -> Iterator[Step]:
     uri = authorization.customer_resource_uri
-    if uri is None:
+    scope = parse_scope(authorization.granted_scope or "")
+    if uri is None or not scope.covers_customer():
         return
     ask: _Ask = lambda client: iter([client.customer(uri)])  # noqa: E731
     try:
-        yield from _fetched(_asked(runtime, authorization, ask))
+        for fetched in _fetched(_asked(runtime, authorization, ask)):
+            yield replace(fetched, describes_only=True)
     except (ResourceMissing, AccessTokenRejected):
         # Customer data are a scope of their own: without them meters are known by id only.
         return

@@ -20,7 +20,7 @@ from dcarbon.providers.utilityapi import parse
 from dcarbon.providers.utilityapi.client import MAX_COLLECTION_MONTHS, UtilityApiClient
 from dcarbon.providers.utilityapi.parse import MeterState
 from dcarbon.services import authorizations
-from dcarbon.services.fetching import LOOK_AGAIN, Fetched, Progress, Step, Waiting
+from dcarbon.services.fetching import LOOK_AGAIN, Fetched, Step, Waiting
 from dcarbon.services.runtime import Runtime
 
 _LOOKS_AT_ONCE = 6
@@ -48,7 +48,6 @@ def fetch(
         if states and _order(client, states, months=months):
             pages, states = _look(client, uid)
     yield from (_fetched(page, "utilityapi_meters", _meters) for page in pages)
-    yield Progress(meters=len(states))
     if not states or any(state.status == "pending" for state in states):
         yield Waiting("the provider still collects", runtime.now() + LOOK_AGAIN)
     for state in states:

@@ -29,7 +29,16 @@ GIVEN_UP_AFTER = timedelta(days=90)
 KNOWN_QUALITIES = (0, *range(7, 20))
 """ESPI qualityOfReading codes with a meaning (green-button reference 5.5)."""
 
-# A reading longer than 25 hours is a billing period: no part of any meter day.
+_SERIES = text("""
+    select s.id from series s
+    join meter_channels c on c.id = s.channel_id
+    join meters m on m.id = c.meter_id
+    where m.authorization_id = any(:authorizations) and c.measure = 'usage'
+""")
+
+# The series are named one by one: joined to their authorization instead, every interval day of
+# everybody in the window is read. A reading longer than 25 hours is a billing period: no part of
+# any meter day.
 _METER_DAYS = text("""
     with landed as (
         select m.id as meter_id, m.time_zone, m.authorization_id, v.channel_id, v.direction,
@@ -39,7 +48,7 @@ _METER_DAYS = text("""
                    rows between unbounded preceding and 1 preceding
                ) as ended_before
         from intervals v join meters m on m.id = v.meter_id
-        where m.authorization_id = any(:authorizations) and v.measure = 'usage'
+        where v.series_id = any(:series)
           and v.utc_day between :first_day and :last_day
           and v.start_utc >= :start and v.start_utc < :end
           and v.duration_s between 1 and 90000
@@ -129,10 +138,11 @@ def meter_days(
     A day in between without any reading is there with 0 readings. The newest day of a channel is
     left out while it is incomplete: the utility has not finished publishing it.
     """
+    owned = session.scalars(_SERIES, {"authorizations": list(authorization_ids)}).all()
     rows = session.execute(
         _METER_DAYS,
         {
-            "authorizations": list(authorization_ids),
+            "series": list(owned),
             "first_day": start.astimezone(UTC).date(),
             "last_day": end.astimezone(UTC).date(),
             "start": start,

@@ -17,9 +17,10 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from dcarbon.db import coverage_days, interval_days_writing
-from dcarbon.db.interval_days_writing import SeriesReadings, WriteOutcome
+from dcarbon.db.interval_days_writing import SeriesReadings
 from dcarbon.db.meters import Meter, MeterChannel, Series
 from dcarbon.providers.columns import ChannelFacts, MeterFacts, ParsedPayload
+from dcarbon.services import implied_zeros
 
 DAY_S = 86_400
 UNNAMED = "unnamed"
@@ -38,6 +39,8 @@ class Origin:
     local_clock: bool | None = False
     """Starts are wall-clock time written as if it were UTC (SDG&E downloads, Ameren); ``None``:
     go by what the document looks like."""
+    describes_only: bool = False
+    """Customer data: they say more of meters that are known, and make none of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,11 @@ def store(
 ) -> Stored:
     """Write what ``parsed`` says; the same again changes nothing. The caller commits."""
     _one_writer_per_facility(session, origin.facility_id)
+    if origin.describes_only:
+        return _describe(session, parsed, origin, now)
     meters = _upsert_meters(session, parsed, origin, now)
+    stated = parsed.readings.num_rows
+    parsed = implied_zeros.completed(parsed, is_known=_known_channels(session, meters))
     batches: list[SeriesReadings] = []
     spans: dict[UUID, list[int]] = {}
     starts = _starts(parsed, origin)
@@ -84,7 +91,13 @@ def store(
         batches += _batches(session, channel, facts, _Columns.of(parsed, starts, mask), payload_id)
     written = interval_days_writing.write(session, batches, recorded_at=now)
     _cover(session, meters, spans, window=window, now=now)
-    return _stored(meters, parsed, written)
+    return Stored(
+        meter_ids=tuple(meter.id for meter in meters.values()),
+        readings=stated,
+        new=written.readings_new,
+        restated=written.readings_restated,
+        unchanged=written.readings_unchanged,
+    )
 
 
 def _one_writer_per_facility(session: Session, facility_id: UUID) -> None:
@@ -118,6 +131,29 @@ def _upsert_meters(
         found[facts.external_id] = meter
     session.flush()
     return found
+
+
+def _describe(session: Session, parsed: ParsedPayload, origin: Origin, now: datetime) -> Stored:
+    """Join customer data to known meters: by id, by agreement, else in order when the rest fits.
+
+    Some utilities name usage points differently in the two feeds (green-button reference 5.9).
+    """
+    meters = session.scalars(
+        select(Meter)
+        .where(Meter.facility_id == origin.facility_id, Meter.provider == origin.provider)
+        .order_by(Meter.external_id)
+    ).all()
+    known = {meter.external_id: meter for meter in meters}
+    found = [(facts, _matching(known, facts, only=False)) for facts in parsed.meters]
+    taken = {meter.id for _, meter in found if meter is not None}
+    rest = [meter for meter in meters if meter.id not in taken]
+    unmatched = sorted((f for f, meter in found if meter is None), key=lambda f: f.external_id)
+    pairs = [(facts, meter) for facts, meter in found if meter is not None]
+    if len(rest) == len(unmatched):
+        pairs += zip(unmatched, rest, strict=True)
+    for facts, meter in pairs:
+        _learn(meter, facts, origin, now)
+    return Stored(tuple(meter.id for _, meter in pairs), 0, 0, 0, 0)
 
 
 def _matching(known: Mapping[str, Meter], facts: MeterFacts, *, only: bool) -> Meter | None:
@@ -170,6 +206,18 @@ def _learn(meter: Meter, facts: MeterFacts, origin: Origin, now: datetime) -> No
         meter.updated_at = now
 
 
+def _known_channels(session: Session, meters: Mapping[str, Meter]) -> implied_zeros.IsKnown:
+    ids = [meter.id for meter in meters.values()]
+    query = select(MeterChannel).where(MeterChannel.meter_id.in_(ids))
+    known = {(c.meter_id, c.direction, c.unit, c.measure) for c in session.scalars(query)}
+
+    def is_known(usage_point: str, facts: ChannelFacts) -> bool:
+        meter = meters[usage_point or UNNAMED]
+        return (meter.id, facts.direction.value, facts.unit.value, facts.measure.value) in known
+
+    return is_known
+
+
 def _channel(session: Session, meter: Meter, facts: ChannelFacts) -> MeterChannel:
     if meter.commodity == "unknown" and facts.commodity.value != "unknown":
         meter.commodity = facts.commodity.value
@@ -179,9 +227,10 @@ def _channel(session: Session, meter: Meter, facts: ChannelFacts) -> MeterChanne
         "unit": facts.unit.value,
         "measure": facts.measure.value,
     }
-    channel = session.scalar(select(MeterChannel).filter_by(**key, label=""))
+    label = facts.variant or ""
+    channel = session.scalar(select(MeterChannel).filter_by(**key, label=label))
     if channel is None:
-        channel = MeterChannel(**key, label="", commodity=facts.commodity.value)
+        channel = MeterChannel(**key, label=label, commodity=facts.commodity.value)
         session.add(channel)
         session.flush()
     return channel
@@ -317,13 +366,3 @@ def _cover(
             asked_at=now if window is not None else None,
             now=now,
         )
-
-
-def _stored(meters: Mapping[str, Meter], parsed: ParsedPayload, written: WriteOutcome) -> Stored:
-    return Stored(
-        meter_ids=tuple(meter.id for meter in meters.values()),
-        readings=parsed.readings.num_rows,
-        new=written.readings_new,
-        restated=written.readings_restated,
-        unchanged=written.readings_unchanged,
-    )

@@ -53,7 +53,10 @@ class ConsentPages:
             return self._refusal(error)
         except ValueError:  # Authlib will not repeat odd characters in an error's description
             return _unserved(400)
-        step = request.form.get("step") if request.method == "POST" else None
+        step = request.form.get("step", "") if request.method == "POST" else ""
+        return self._act(step, grant)
+
+    def _act(self, step: str, grant: Any) -> Response:
         if step in {"login", "guest"}:
             return self._sign_in(step)
         if step == "cancel":

@@ -282,7 +282,11 @@ class Resources:
     def _asynchronous(self, kind: Literal["bulk", "subscription", "part"]) -> Response | None:
         """Return 202 or the refusal of a repeat; ``None`` when the data may be sent now."""
         batches = self._custodian.batches
-        query = [(k, v) for k, v in parse_qsl(request.query_string.decode("latin-1")) if k != _CORRELATION]
+        query = [
+            (k, v)
+            for k, v in parse_qsl(request.query_string.decode("latin-1"))
+            if k != _CORRELATION
+        ]
         uri = self._custodian.uri(request.path) + (
             f"?{urlencode(query, safe=':')}" if query else ""
         )

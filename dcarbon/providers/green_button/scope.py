@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 _INTERVALS = 4
+_CUSTOMER = frozenset({46, 47, 50, 51, *range(53, 63)})
 # HistoryLength is seconds by definition, yet months are found in the wild; nobody offers ten
 # minutes of history (green-button reference 3.4).
 _LARGEST_MONTHS = 600
@@ -35,6 +36,13 @@ class GrantedScope:
     def covers_intervals(self) -> bool:
         """Say whether readings may be asked for: block 4, or no list of blocks at all."""
         return not self.function_blocks or _INTERVALS in self.function_blocks
+
+    def covers_customer(self) -> bool:
+        """Say whether customer data may be asked for; a custodian answers 403 where they may not.
+
+        Blocks 46 and 47 at PG&E, 51 and 53 to 62 since, or no list of blocks at all.
+        """
+        return not self.function_blocks or not _CUSTOMER.isdisjoint(self.function_blocks)
 
 
 def parse_scope(text: str) -> GrantedScope:

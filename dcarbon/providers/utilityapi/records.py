@@ -36,7 +36,7 @@ class AuthorizationFacts:
     revoked: datetime | None = None
     expires: datetime | str | None = None
     """A time, or a preset such as ``until_revoked``."""
-    customer_email: str | None = None
+    customer_email: str | None = field(default=None, repr=False)
     form_uid: str | None = None
     template_uid: str | None = None
     referrals: tuple[str, ...] = ()

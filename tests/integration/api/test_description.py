@@ -80,6 +80,7 @@ def test_the_page_shows_every_operation_and_every_kind_of_problem(
     for path in document["paths"].values():
         for operation in path.values():
             assert f'id="{operation["operationId"]}"' in page
+    assert "<code>redirectUrl</code>" in page
     for code in ("token_missing", "request_invalid", "provider_throttled", "route_unknown"):
         assert f'id="problem-{code}"' in page
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from psycopg.errors import ForeignKeyViolation
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from dcarbon.db.base import new_id
 from dcarbon.db.interval_days_reading import exponent_of, read_series, restatements
@@ -375,6 +376,26 @@ def test_an_unknown_payload_is_refused_by_the_database(place: Place, statement: 
 
     with pytest.raises(ForeignKeyViolation, match="landed_payloads"):
         place.write(batch, at=T1)
+
+
+@pytest.mark.parametrize("table", ["series", "landed_payloads"])
+def test_what_interval_days_refer_to_cannot_be_deleted(
+    place: Place, statement: Make, table: str
+) -> None:
+    place.write(statement(place.series(), DAY, [1]), at=T1)
+
+    with place.sessions() as session, pytest.raises(IntegrityError, match="interval_days"):
+        session.execute(text(f"delete from {table}"))
+
+
+@pytest.mark.parametrize("column", ["series_id", "payload_id"])
+def test_an_interval_day_cannot_come_to_refer_to_nothing(
+    place: Place, statement: Make, column: str
+) -> None:
+    place.write(statement(place.series(), DAY, [1]), at=T1)
+
+    with place.sessions() as session, pytest.raises(IntegrityError, match="is not in table"):
+        session.execute(text(f"update interval_days set {column} = gen_random_uuid()"))
 
 
 def month(place: Place, value: int, *, quality: int = -1, days: int = 31) -> SeriesReadings:

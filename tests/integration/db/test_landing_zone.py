@@ -138,3 +138,16 @@ def test_a_uri_names_the_same_place_as_a_directory(tmp_path: Path) -> None:
     by_uri = LandingZone((tmp_path / "landing").as_uri())
 
     assert by_uri.get(digest) == CONTENT
+
+
+def test_a_file_system_that_is_not_the_local_one_keeps_bytes_too(tmp_path: Path) -> None:
+    file = tmp_path / "feed.xml"
+    file.write_bytes(CONTENT)
+    remote = LandingZone("mock:///landing")  # Arrow's own, in memory
+
+    digest = remote.put(CONTENT)
+
+    assert remote.put_file(file) == digest
+    assert remote.get(digest) == CONTENT
+    with pytest.raises(PayloadMissing):
+        remote.get(hashlib.sha256(b"never").digest())

@@ -57,12 +57,14 @@ class StandInCustodian:
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request.url)
-        subscription = request.url.path.rsplit("/", 1)[-1]
+        subscription, *deeper = request.url.path.partition("/Subscription/")[2].split("/")
         if subscription in self.down:
             return httpx2.Response(503)
         headers = {"Content-Type": "application/atom+xml"}
         if subscription in self.bad:
             return httpx2.Response(200, headers=headers, content=b"<feed")
+        if deeper:
+            return httpx2.Response(404)
         start, end = (_instant(request.url.params[f"published-{side}"]) for side in ("min", "max"))
         return httpx2.Response(200, headers=headers, text=self._feed(subscription, start, end))
 

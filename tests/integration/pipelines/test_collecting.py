@@ -121,6 +121,25 @@ def test_in_one_run_only_those_that_failed_stay_without_a_materialization(
     assert (attempt.error_code, attempt.run_id) == ("provider_unavailable", result.run_id)
 
 
+def test_verdicts_of_a_run_over_many_count_for_what_it_materialized(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, world: World
+) -> None:
+    """Without its target a verdict is taken for one on an older state: the check looks unrun."""
+    authorizations = [world.authorization() for _ in range(2)]
+
+    result = collect(instance, definitions, authorizations)
+
+    for evaluation in result.get_asset_check_evaluations():
+        target = evaluation.target_materialization_data
+        assert target is not None
+        assert target.run_id == result.run_id
+    check = dg.AssetCheckKey(INTERVALS, checks.SOUND)
+    infos = instance.event_log_storage.get_asset_check_partition_info([check])
+    assert {info.partition_key: info.is_current for info in infos} == {
+        str(authorization): True for authorization in authorizations
+    }
+
+
 def test_a_run_over_many_ends_with_a_table_of_all(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,

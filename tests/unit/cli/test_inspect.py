@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dcarbon.cli.inspect import inspect
+from dcarbon.cli.inspect import command as inspect
 
 
 def run(*arguments: str | Path) -> Result:

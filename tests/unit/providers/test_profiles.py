@@ -9,7 +9,7 @@ import pytest
 
 from dcarbon.domain.errors import InvalidInput, SettingsInvalid
 from dcarbon.domain.secrets import Secret
-from dcarbon.providers.connect import open_transport
+from dcarbon.providers.green_button.scope import parse_scope
 from dcarbon.providers.limits import RateLimits
 from dcarbon.providers.profiles import (
     PROFILES,
@@ -23,6 +23,7 @@ from dcarbon.providers.profiles import (
     profile,
     with_overrides,
 )
+from dcarbon.providers.transport import Transport
 
 SANDBOX = "https://127.0.0.1:8443"
 
@@ -56,6 +57,15 @@ def test_undisclosed_endpoints_are_marked_and_lead_nowhere(key: str) -> None:
 
     assert {"authorize_url", "token_url", "resource_url", "limits"} <= unknown.unconfirmed
     assert all(f"{key}.invalid/" in url for url in unknown.fetched_urls())
+
+
+@pytest.mark.parametrize("key", ["sce", "sdge"])
+def test_the_scope_asked_for_fits_the_schema_and_covers_what_we_read(key: str) -> None:
+    scope = parse_scope(profile(key).scope)
+
+    assert len(scope.text) <= 256
+    assert scope.covers_intervals()
+    assert scope.covers_customer()
 
 
 def test_a_base_url_moves_every_endpoint_and_keeps_its_path() -> None:
@@ -175,15 +185,6 @@ def test_credentials_do_not_show_their_secrets() -> None:
     assert "hidden-1" not in repr(credentials)
 
 
-def test_a_missing_client_certificate_is_named_before_anything_is_sent() -> None:
-    with pytest.raises(SettingsInvalid) as caught:
-        open_transport(profile("pge"), ProviderCredentials())
-
-    assert "client_certificate" in caught.value.display_message
-
-
 def test_an_unreadable_certificate_is_a_setting_error(tmp_path: Path) -> None:
-    credentials = ProviderCredentials(client_certificate=tmp_path / "absent.pem")
-
     with pytest.raises(SettingsInvalid):
-        open_transport(profile("pge"), credentials)
+        Transport("https://x.example", client_certificate=tmp_path / "absent.pem")

@@ -242,6 +242,13 @@ def test_tokens_can_be_expired_by_hand(room: FlaskClient, generic: ThirdParty) -
     assert fresh.status_code == 200
 
 
+def test_signing_in_leaves_the_web_applications_session_alone(generic: ThirdParty) -> None:
+    generic.visit({"step": "login", "username": "sunny", "password": "sunny"})
+
+    assert generic.browser.get_cookie("sandbox_session", "127.0.0.1")
+    assert generic.browser.get_cookie("session", "127.0.0.1") is None
+
+
 def test_no_listing_shows_a_customers_token(room: FlaskClient, generic: ThirdParty) -> None:
     token = generic.authorize()
 

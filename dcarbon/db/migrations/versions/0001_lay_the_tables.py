@@ -42,6 +42,45 @@ join meter_channels c on c.id = s.channel_id
 join meters m on m.id = c.meter_id
 """
 
+# What a foreign key of series_id and payload_id would promise, kept per statement: checked row by
+# row it takes a third of the time of a bulk write. Parents are locked as a foreign key would.
+NO_ORPHAN_DAYS = """
+create function refuse_orphan_days() returns trigger language plpgsql as $$
+begin
+    perform from series where id in (select series_id from written) for key share;
+    perform from landed_payloads where id in (select payload_id from written) for key share;
+    if exists (select series_id from written except select id from series) then
+        raise exception 'interval_days: a series is not in table "series"'
+            using errcode = 'foreign_key_violation';
+    end if;
+    if exists (select payload_id from written except select id from landed_payloads) then
+        raise exception 'interval_days: a payload is not in table "landed_payloads"'
+            using errcode = 'foreign_key_violation';
+    end if;
+    return null;
+end
+$$;
+create trigger interval_days_inserted after insert on interval_days
+referencing new table as written for each statement execute function refuse_orphan_days();
+create trigger interval_days_updated after update on interval_days
+referencing new table as written for each statement execute function refuse_orphan_days();
+
+create function refuse_orphaning() returns trigger language plpgsql as $$
+begin
+    if exists (select from interval_days d join removed r on r.id = d.series_id)
+       or exists (select from interval_days d join removed r on r.id = d.payload_id) then
+        raise exception '%: still referred to by interval_days', tg_table_name
+            using errcode = 'foreign_key_violation';
+    end if;
+    return null;
+end
+$$;
+create trigger series_removed after delete on series
+referencing old table as removed for each statement execute function refuse_orphaning();
+create trigger landed_payloads_removed after delete on landed_payloads
+referencing old table as removed for each statement execute function refuse_orphaning();
+"""
+
 INSERT_ONLY = """
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -619,14 +658,6 @@ def upgrade() -> None:
         sa.Column("other_payload_ids", postgresql.ARRAY(sa.Uuid()), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("cardinality(readings) > 0", name=op.f("ck_interval_days_has_slots")),
-        sa.ForeignKeyConstraint(
-            ["payload_id"],
-            ["landed_payloads.id"],
-            name=op.f("fk_interval_days_payload_id_landed_payloads"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["series_id"], ["series.id"], name=op.f("fk_interval_days_series_id_series")
-        ),
         sa.PrimaryKeyConstraint("series_id", "utc_day", name=op.f("pk_interval_days")),
     )
     op.create_table(
@@ -709,6 +740,7 @@ def upgrade() -> None:
         ),
     )
     op.execute(INTERVALS_VIEW)
+    op.execute(NO_ORPHAN_DAYS)
     op.execute(INSERT_ONLY)
 
 
@@ -720,6 +752,7 @@ def downgrade() -> None:
     op.drop_table("period_readings")
     op.drop_table("interval_days_history")
     op.drop_table("interval_days")
+    op.execute("drop function refuse_orphan_days()")
     op.drop_index("uq_series_key", table_name="series")
     op.drop_table("series")
     op.drop_index(op.f("ix_coverage_days_meter_day"), table_name="coverage_days")
@@ -741,6 +774,7 @@ def downgrade() -> None:
         op.f("ix_landed_payloads_authorization_id_received_at"), table_name="landed_payloads"
     )
     op.drop_table("landed_payloads")
+    op.execute("drop function refuse_orphaning()")
     op.drop_index("uq_grants_current", table_name="grants", postgresql_where="ended_at is null")
     op.drop_table("grants")
     op.drop_index(

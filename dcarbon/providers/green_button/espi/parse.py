@@ -44,6 +44,7 @@ _COUNTED = {
     "conflicting_readings": "{} reading(s) were stated twice with different values; the latest"
     " statement counts",
     "assumed_durations": "{} reading(s) state no duration; the declared interval length was taken",
+    "repeated_hour": "an hour is stated twice: the clock went back, and starts are wall-clock times",
     "milliseconds": "{} reading(s) state times in milliseconds; they were read as such",
     "unknown_unit": "{} channel(s) state no unit; their values are shown as they stand",
 }
@@ -233,6 +234,7 @@ class _Assembly:
             ("conflicting_readings", repairs.conflicts),
             ("assumed_durations", repairs.assumed_durations),
             ("milliseconds", repairs.milliseconds),
+            ("repeated_hour", repairs.repeated_hours),
             ("unknown_unit", sum(channel.uom is None for channel in self._layout.channels)),
         ):
             if count:

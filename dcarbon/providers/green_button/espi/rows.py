@@ -11,6 +11,8 @@ from dcarbon.providers.green_button.espi.blocks import NOT_STATED, Columns
 
 Ints = npt.NDArray[np.int64]
 
+_HOUR_S = 3600
+
 
 @dataclass(slots=True)
 class Rows:
@@ -43,6 +45,7 @@ class Repairs:
     assumed_durations: int = 0
     duplicates: int = 0
     conflicts: int = 0
+    repeated_hours: int = 0
 
 
 def from_columns(columns: Columns, channel_of_owner: list[int]) -> Rows:
@@ -103,12 +106,23 @@ def sort_order(rows: Rows, columns: Columns) -> Ints:
 
 
 def last_statements(rows: Rows, repairs: Repairs) -> npt.NDArray[np.bool_]:
-    """Mark of sorted rows the last one for each channel, start and duration; count the others."""
+    """Mark of sorted rows the last one for each channel, start and duration; count the others.
+
+    One hour stated twice inside one block is no correction: it is the autumn hour of a utility that
+    writes its local clock (reference 5.6). Both are kept, in the order of the document.
+    """
     again = (
         (rows.channel[1:] == rows.channel[:-1])
         & (rows.start[1:] == rows.start[:-1])
         & (rows.duration[1:] == rows.duration[:-1])
     )
+    autumn = again & (rows.block[1:] == rows.block[:-1])
+    repeated_s = np.bincount(
+        rows.block[1:][autumn], rows.duration[1:][autumn], rows.block.max() + 1
+    )
+    autumn &= repeated_s[rows.block[1:]] == _HOUR_S
+    again &= ~autumn
+    repairs.repeated_hours = int(autumn.any())
     conflicting = again & (rows.value[1:] != rows.value[:-1])
     repairs.conflicts = int(conflicting.sum())
     repairs.duplicates = int(again.sum()) - repairs.conflicts

@@ -68,6 +68,13 @@ def test_readings_may_be_asked_for_with_block_4_or_without_a_list(text: str, cov
     assert parse_scope(text).covers_intervals() is covered
 
 
+@pytest.mark.parametrize(
+    ("text", "covered"), [("FB=4_46", True), ("FB=4_5_58", True), ("FB=4_5", False), ("", True)]
+)
+def test_customer_data_may_be_asked_for_with_their_blocks(text: str, covered: bool) -> None:  # noqa: FBT001
+    assert parse_scope(text).covers_customer() is covered
+
+
 @given(st.text())
 def test_no_text_breaks_the_parser(text: str) -> None:
     assert parse_scope(text).text == text

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.espi import stream_file
+from benchmarks.espi_documents import PER_DAY, write_feed
+from benchmarks.harness import MEGABYTE, peak_memory
 from dcarbon.domain.errors import UnreadablePayload
 from dcarbon.providers.columns import ParsedPayload
 from dcarbon.providers.green_button.espi import document
@@ -104,6 +111,30 @@ def test_a_block_of_any_size_is_taken_in_parts_with_the_same_result() -> None:
     assert not isinstance(streamed, str)
     assert list(streamed.columns.rows) == [20_000]
     assert _outcome(streamed) == _outcome(whole)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 61, 62, 63, 200])
+def test_parts_may_be_taken_wherever_a_chunk_ends(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the middle of a reading, of a number, or of the blanks between two."""
+    body = "\n  ".join(reading(10**9 + slot, START + slot * 900) for slot in range(40))
+    content = feed(block(f"\n  {body}\n", interval=(START, 36_000)))
+    whole = _outcome(_whole(content))
+    monkeypatch.setattr(document, "_DRAIN_FROM", 3)
+
+    assert _outcome(_streamed(content, size)) == whole
+
+
+def test_memory_stays_flat_however_long_the_stream(tmp_path: Path) -> None:
+    """A tree of this file takes 60 MB; its readings take one."""
+    small = write_feed(tmp_path / "small.xml", PER_DAY)
+    large = write_feed(tmp_path / "large.xml", PER_DAY * 400)
+
+    usage = peak_memory(partial(stream_file, large), warm_up=partial(stream_file, small))
+
+    assert usage.finished
+    assert usage.over_rest < 25 * MEGABYTE
 
 
 def test_a_doubled_value_in_an_open_block_is_still_refused() -> None:

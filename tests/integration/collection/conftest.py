@@ -1,0 +1,128 @@
+"""The main job's surroundings: a served sandbox over real TLS and a runtime that trusts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import pytest
+
+from dcarbon import settings
+from dcarbon.cli.browsing import Visitor
+from dcarbon.db.facilities import Facility
+from dcarbon.services import authorizations, facilities, people
+from dcarbon.services.actors import SYSTEM, Actor
+from dcarbon.services.authorizations import Completed
+from dcarbon.services.facilities import FacilityDetails
+from dcarbon.services.runtime import Runtime, open_runtime
+from dcarbon_sandbox.clock import SandboxClock
+from dcarbon_sandbox.product_settings import product_settings
+from dcarbon_sandbox.server import Ports, Running, running
+
+START = datetime(2026, 11, 20, 18, tzinfo=UTC)
+"""Ninety days before it lies the end of daylight saving time."""
+
+
+@pytest.fixture
+def clock() -> SandboxClock:
+    return SandboxClock(START)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, clock: SandboxClock) -> Iterator[Running]:
+    with running(tmp_path / "sandbox", ports=Ports(0, 0, 0), clock=clock) as served:
+        yield served
+
+
+@pytest.fixture
+def runtime(
+    database_url: str, tmp_path: Path, sandbox: Running, clock: SandboxClock
+) -> Iterator[Runtime]:
+    fast = {
+        f"DCARBON_PROVIDERS__{key}__OVERRIDES__PER_SECOND": "20" for key in ("PGE", "SCE", "SDGE")
+    }
+    chosen = settings.load(
+        {**product_settings(sandbox.endpoints), **fast},
+        directory=tmp_path,
+        database_url=database_url,
+        seal_keys_file=tmp_path / "seal.keys",
+    )
+    with open_runtime(chosen, clock=clock.now) as runtime:
+        yield runtime
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A person with a facility who can walk a utility's pages."""
+
+    runtime: Runtime
+    actor: Actor
+    facility: Facility
+
+    def authorise(
+        self, provider: str, login: str, *, utility: str = "", press: str | None = None
+    ) -> Completed:
+        """Go to the utility and come back, as a browser without scripts does."""
+        visitor = Visitor.new()
+        visitor.press = press
+        started = self.start(provider, utility)
+        answers = {"username": login, "login": login, "password": login}
+        public = self.runtime.settings.public_url
+        with visitor.http:
+            back = visitor.through(started.redirect_url, answers, until=public)
+        complete = (
+            authorizations.complete_utilityapi if utility else authorizations.complete_green_button
+        )
+        return complete(
+            self.runtime, parameters=dict(parse_qsl(urlsplit(back).query)), browser=None
+        )
+
+    def start(self, provider: str, utility: str = "") -> authorizations.Started:
+        if utility:
+            return authorizations.start_utilityapi(
+                self.runtime,
+                facility_id=self.facility.id,
+                utility=utility,
+                actor=self.actor,
+                browser=None,
+            )
+        return authorizations.start_green_button(
+            self.runtime,
+            facility_id=self.facility.id,
+            provider=provider,
+            actor=self.actor,
+            browser=None,
+        )
+
+
+@pytest.fixture
+def customer(runtime: Runtime) -> Callable[[str], Customer]:
+    def make(name: str = "Test House") -> Customer:
+        person = people.ensure(
+            runtime.sessions,
+            email=f"{name.replace(' ', '.')}@example.test",
+            account_kind="residential",
+            actor=SYSTEM,
+            now=runtime.now(),
+        )
+        actor = Actor(person.id, scopes=frozenset({"read", "write"}))
+        facility = facilities.create(
+            runtime.sessions,
+            FacilityDetails(name=name),
+            account_kind="residential",
+            role="owner_operator",
+            actor=actor,
+            now=runtime.now(),
+        )
+        return Customer(runtime, actor, facility)
+
+    return make
+
+
+def authorization_of(completed: Completed) -> UUID:
+    assert completed.authorization_id is not None
+    return completed.authorization_id
