@@ -110,9 +110,12 @@ def _scopes(
     outcomes: dict[str, CollectionOutcome],
     broken: dict[str, BaseException],
 ) -> list[Scope]:
-    """Check what was asked for; when only checks run, what the settings call history."""
+    """Check what was asked for; when only checks run, what the settings call history. Where the
+    utility is still preparing its answer there is nothing to check yet.
+    """
     now = runtime.now()
     usual = (now - timedelta(days=runtime.settings.history_days), now)
-    windows = {key: outcomes[key].window if key in outcomes else usual
-               for key in context.partition_keys if key not in broken}  # fmt: skip
+    awaited = {key for key, outcome in outcomes.items() if outcome.waiting}
+    keys = [key for key in context.partition_keys if key not in broken and key not in awaited]
+    windows = {key: outcomes[key].window if key in outcomes else usual for key in keys}
     return [Scope(key, [UUID(key)], start, end) for key, (start, end) in windows.items()]

@@ -148,7 +148,7 @@ def _newest(instance: dg.DagsterInstance, asset: dg.AssetKey, key: str) -> Targe
 
 
 def _collected(outcomes: Sequence[CollectionOutcome], public_url: str) -> Finding:
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    failed = [outcome for outcome in outcomes if outcome.error is not None or outcome.unreadable]
     if not failed:
         return Finding(passed=True, description=f"{len(outcomes)} collected or on the way.")
     return Finding(

@@ -82,6 +82,8 @@ def outcome_words(outcome: CollectionOutcome) -> str:
     """Return what became of one authorization, in words."""
     if outcome.error is not None:
         return f"{outcome.error.display_message} ({outcome.error.code})"
+    if outcome.unreadable:
+        return f"{outcome.unreadable} answers could not be read; they are kept as they came."
     if outcome.waiting:
         return "The utility is preparing the data; we ask again by ourselves."
     return "Collected"

@@ -18,24 +18,33 @@ from dcarbon.services.runtime import Runtime, open_runtime
 
 
 @dataclass(slots=True)
-class _Process:
-    """The runtime of this process. A forked worker opens its own: connections cannot be shared."""
+class ProcessRuntime:
+    """One runtime for a process. A forked worker opens its own: connections cannot be shared."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    pid: int | None = None
-    runtime: Runtime | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _pid: int | None = None
+    _runtime: Runtime | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
 
     def open(self) -> Runtime:
-        with self.lock:
-            if self.runtime is None or self.pid != os.getpid():
-                stack = ExitStack()
-                self.runtime = stack.enter_context(open_runtime(settings.load()))
-                self.pid = os.getpid()
-                atexit.register(stack.close)
-            return self.runtime
+        """Return the open runtime, opening it at the first call."""
+        with self._lock:
+            if self._runtime is None or self._pid != os.getpid():
+                self._stack = ExitStack()
+                self._runtime = self._stack.enter_context(open_runtime(settings.load()))
+                self._pid = os.getpid()
+                atexit.register(self.close)
+            return self._runtime
+
+    def close(self) -> None:
+        with self._lock:
+            if self._pid == os.getpid():
+                self._stack.close()
+            self._runtime = None
+            atexit.unregister(self.close)
 
 
-_PROCESS = _Process()
+_OF_THIS_PROCESS = ProcessRuntime()
 
 
 class RuntimeResource(dg.ConfigurableResource[Runtime]):
@@ -48,4 +57,4 @@ class RuntimeResource(dg.ConfigurableResource[Runtime]):
     def create_resource(self, context: dg.InitResourceContext) -> Runtime:
         """Return the open runtime. Raises :class:`SettingsInvalid` naming what is missing."""
         del context
-        return _PROCESS.open()
+        return _OF_THIS_PROCESS.open()

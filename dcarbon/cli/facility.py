@@ -58,7 +58,10 @@ def listing() -> None:
     if not found:
         console.print("No facilities yet. Register one: dcarbon facility add NAME --owner EMAIL")
         return
-    table = Table("id", "name", "utility", "status", "last sync")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("id", no_wrap=True, min_width=36)
+    for column in ("name", "utility", "status", "last sync"):
+        table.add_column(column)
     for each in found:
         last = each.last_sync.strftime("%Y-%m-%d %H:%M UTC") if each.last_sync else "never"
         table.add_row(

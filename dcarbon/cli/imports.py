@@ -47,6 +47,7 @@ def command(named: str, clock: str, files: tuple[Path, ...]) -> None:
         results = _take_in(runtime, facility, files, cast("Clock", clock), console)
     Console().print(_table(results))
     if any(isinstance(result, DCarbonError) for _, result in results):
+        console.print("`dcarbon inspect FILE` shows what a file holds.")
         sys.exit(1)
 
 
@@ -86,11 +87,18 @@ def _one(
 
 
 def _table(results: list[tuple[Path, _Result]]) -> Table:
-    table = Table("file", "result", "readings", "new", "restated")
+    table = Table("file", "result", box=None, padding=(0, 2, 0, 0))
+    for column in ("readings", "new", "restated"):
+        table.add_column(column, justify="right")
     for path, result in results:
         if isinstance(result, DCarbonError):
-            table.add_row(path.name, f"[red]not taken in[/]: {result.display_message}", "", "", "")
+            table.add_row(path.name, f"[red]not taken in:[/] {_short(result)}", "", "", "")
         elif result.stored is not None:
             counts = (result.stored.readings, result.stored.new, result.stored.restated)
             table.add_row(path.name, "[green]imported[/]", *(f"{n:,}" for n in counts))
     return table
+
+
+def _short(error: DCarbonError) -> str:
+    """Return the first sentence: the table is no place for a paragraph."""
+    return error.display_message.split(". ")[0].rstrip(".")

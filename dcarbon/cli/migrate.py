@@ -23,6 +23,7 @@ def command(revision: str, *, check: bool) -> None:
     console = Console()
     with embedded.database_url(settings.load()) as url:
         engine = database.create(url)
+        database.require_reachable(engine)
         before = migrate.current(engine)
         if check:
             console.print(

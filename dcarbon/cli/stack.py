@@ -117,6 +117,7 @@ def _database(settings: Settings, home: Path, open_parts: ExitStack) -> dict[str
         product = settings.database_url.get_secret_value()
         dagster = _dagster_database(product)
     engine = database.create(product)
+    database.require_reachable(engine)
     migrate.upgrade(engine)
     engine.dispose()
     # Dagster needs the driver named: a bare postgresql:// is psycopg 3, which breaks its storage.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from dcarbon.db import tables  # noqa: F401 — foreign keys resolve only when all tables are known
@@ -27,6 +28,21 @@ def create(url: str, *, pool_size: int = 8) -> Engine:
         pool_pre_ping=True,
         connect_args={"options": "-c timezone=UTC", "application_name": "dcarbon"},
     )
+
+
+def require_reachable(engine: Engine) -> None:
+    """Raise :class:`SettingsInvalid` (``database_unreachable``) when the server does not answer."""
+    try:
+        engine.connect().close()
+    except OperationalError as error:
+        place = f"{engine.url.host or 'the local socket'}:{engine.url.port or 5432}"
+        message = (
+            f"PostgreSQL at {place} does not answer or refuses us. Check that it runs and that "
+            "DCARBON_DATABASE_URL is right."
+        )
+        raise SettingsInvalid(
+            message, code="database_unreachable", display_message=message
+        ) from error
 
 
 def sessions(engine: Engine) -> Sessions:

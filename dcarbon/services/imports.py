@@ -77,13 +77,7 @@ def import_file(
 
     def parse(content: bytes | Path) -> ParsedPayload:
         parsed = espi.parse(content)
-        if parsed.readings.num_rows == 0:
-            raise UnreadablePayload(
-                "no interval readings",
-                code="no_intervals",
-                display_message="This file holds no interval readings, so there is nothing to "
-                "import. `dcarbon inspect` shows what it holds.",
-            )
+        _require_readings(parsed)
         note("storing")
         return parsed
 
@@ -114,3 +108,19 @@ def import_file(
                 restated=ingested.stored.restated,
             )
     return ingested
+
+
+def _require_readings(parsed: ParsedPayload) -> None:
+    if parsed.readings.num_rows:
+        return
+    if any(channel.unusable_readings for channel in parsed.channels):
+        raise UnreadablePayload(
+            "no reading has a usable time",
+            code="times_unusable",
+            display_message="The times of this file's readings cannot be used, so none was stored.",
+        )
+    raise UnreadablePayload(
+        "no interval readings",
+        code="no_intervals",
+        display_message="This file holds no interval readings: there is nothing to import.",
+    )

@@ -70,6 +70,7 @@ def open_runtime(
 
 def _require_schema(engine: Engine, *, own_server: bool) -> None:
     """Bring the embedded database up to date; somebody's own server is theirs to migrate."""
+    database.require_reachable(engine)
     if not own_server:
         migrate.upgrade(engine)
     elif migrate.current(engine) != migrate.head():

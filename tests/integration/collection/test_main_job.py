@@ -190,7 +190,7 @@ def _sandbox_wh(login: str, window: tuple[datetime, datetime]) -> dict[str, Deci
     return {name: Decimal(total) / 1000 for name, total in totals.items()}
 
 
-def _versions(runtime: Runtime) -> list[object]:
+def _versions(runtime: Runtime) -> list[str]:
     with runtime.sessions() as session:
         query = select(IntervalDay.series_id, IntervalDay.utc_day, text("xmin::text"))
         return sorted(map(str, session.execute(query)))

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from dcarbon.db.authorizations import Authorization, shard_of
 from dcarbon.db.base import new_id
-from dcarbon.db.tables import IntervalDay, SyncAttempt
+from dcarbon.db.tables import IntervalDay, LandedPayload, SyncAttempt
 from dcarbon_pipelines import checks
 from dcarbon_pipelines.order_runs import RANGE_END, RANGE_START
 from dcarbon_pipelines.partitions import day_and_shard_key
@@ -173,6 +173,24 @@ def test_a_run_fails_when_we_are_broken_and_keeps_what_went_well(
     assert failure is not None
     assert failure.user_failure_data is not None
     assert failure.user_failure_data.metadata["broken"].value == [str(unknown)]
+
+
+def test_answers_that_cannot_be_read_fail_the_check_and_are_kept(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    world: World,
+    custodian: StandInCustodian,
+) -> None:
+    authorization = world.authorization()
+    custodian.bad.add(authorization.hex)
+
+    result = collect(instance, definitions, [authorization])
+
+    assert result.success
+    assert verdicts(result)[(checks.COLLECTED, str(authorization))] is False
+    with world.runtime.sessions() as session:
+        states = session.scalars(select(LandedPayload.state)).all()
+    assert set(states) == {"unreadable"}
 
 
 def test_a_customer_whose_authorization_is_revoked_fails_the_check_alone(

@@ -44,7 +44,8 @@ _COUNTED = {
     "conflicting_readings": "{} reading(s) were stated twice with different values; the latest"
     " statement counts",
     "assumed_durations": "{} reading(s) state no duration; the declared interval length was taken",
-    "repeated_hour": "an hour is stated twice: the clock went back, and starts are wall-clock times",
+    "repeated_hour": "an hour is stated twice: the clock went back, and starts are wall-clock"
+    " times",
     "milliseconds": "{} reading(s) state times in milliseconds; they were read as such",
     "unknown_unit": "{} channel(s) state no unit; their values are shown as they stand",
 }
