@@ -10,9 +10,12 @@ from dcarbon.db.interval_days import (
     PeriodReading,
     PeriodReadingHistory,
 )
+from dcarbon.db.mails import Mail
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel, Series
 from dcarbon.db.payloads import AwaitedBatch, LandedPayload
 from dcarbon.db.people import ApiToken, Person
+from dcarbon.db.registrations import Invitation, Registration
+from dcarbon.db.sign_in import SignInLink, WebSession
 from dcarbon.db.work_orders import SyncAttempt, WorkOrder
 
 metadata = Base.metadata
@@ -29,14 +32,19 @@ __all__ = [
     "Grant",
     "IntervalDay",
     "IntervalDayHistory",
+    "Invitation",
     "LandedPayload",
+    "Mail",
     "Meter",
     "MeterChannel",
     "PeriodReading",
     "PeriodReadingHistory",
     "Person",
+    "Registration",
     "Series",
+    "SignInLink",
     "SyncAttempt",
+    "WebSession",
     "WorkOrder",
     "metadata",
 ]
