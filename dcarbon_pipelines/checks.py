@@ -1,7 +1,7 @@
 """The checks beside the collecting assets: what they are called, and how findings become events.
 
 They run in the collecting step itself. A check of its own would be skipped: Dagster skips a step
-whose asset logged its partitions one by one (docs/decisions/0005).
+whose asset logged its partitions one by one (docs/decisions/0002).
 """
 
 from __future__ import annotations
