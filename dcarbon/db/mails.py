@@ -12,7 +12,7 @@ from dcarbon.db.base import Base, Id, Instant
 
 
 class Mail(Base):
-    """One mail to one address; ``repeat_key`` keeps the same news from going out twice in a while."""
+    """One mail to one address; ``repeat_key`` keeps the same news from going out again too soon."""
 
     __tablename__ = "mails"
     __table_args__ = (

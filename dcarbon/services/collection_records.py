@@ -25,6 +25,7 @@ from dcarbon.domain.errors import (
     ProviderUnavailable,
     ReauthorizationRequired,
 )
+from dcarbon.domain.flows import Measure, Unit
 from dcarbon.services import audit, authorization_records, work
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.runtime import Runtime
@@ -34,8 +35,7 @@ BLOCKED_RETRY = timedelta(hours=1)
 
 _TOTALS = text("""
     select i.direction, sum(i.value) from intervals i
-    join meters m on m.id = i.meter_id
-    where m.authorization_id = :authorization and i.unit = 'Wh' and i.measure = 'usage'
+    where i.series_id = any(:series)
       and i.utc_day between cast(:first as date) and cast(:last as date)
       and i.start_utc >= :start and i.start_utc < :end
     group by i.direction
@@ -200,10 +200,20 @@ def cover_and_total(runtime: Runtime, job: Job) -> Totals:
 
 
 def _energy(session: Session, job: Job) -> dict[str, Decimal]:
+    series = session.scalars(
+        select(Series.id)
+        .join(MeterChannel, MeterChannel.id == Series.channel_id)
+        .join(Meter, Meter.id == MeterChannel.meter_id)
+        .where(
+            Meter.authorization_id == job.authorization.id,
+            MeterChannel.unit == Unit.WH,
+            MeterChannel.measure == Measure.USAGE,
+        )
+    ).all()
     rows = session.execute(
         _TOTALS,
         {
-            "authorization": job.authorization.id,
+            "series": series,
             "first": job.start.date(),
             "last": job.end.date(),
             "start": job.start,
