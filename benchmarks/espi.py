@@ -26,7 +26,8 @@ from dcarbon.providers.green_button.espi.parse import assemble
 
 ROUNDS = 7
 GOAL = (
-    "13 months, pretty: at least 0.5x lxml.etree.parse, at least 12x greenbutton-objects;"
+    "13 months, pretty and compact: at least 0.5x lxml.etree.parse, at least 12x"
+    " greenbutton-objects;"
     " 1 M readings in at most 100 MB over rest; hostile documents refused or read rightly within"
     " 2 s and 100 MB"
 )
@@ -49,6 +50,11 @@ class Verdict:
 
 def parse_file(path: Path) -> ParsedPayload:
     return espi.parse(path)
+
+
+def plain_file(path: Path) -> ParsedPayload:
+    """Read every reading from the tree, as documents are that write their readings unlike."""
+    return assemble(document.read_plain_tree(path.read_bytes()))
 
 
 def stream_file(path: Path) -> ParsedPayload:
@@ -121,12 +127,13 @@ def main() -> None:
 def measure_speed(folder: Path) -> tuple[dict[str, object], bool]:
     """Time 13 months in both styles; check first that all rivals find the same readings.
 
-    The goal was set on the pretty style and is judged there. The compact one, which PG&E writes,
-    gives the bare parse less to do for each reading; whether it would meet the same bounds is
-    said beside it and does not count.
+    Readings written alike are read from the bytes: those of both styles here, and of most files
+    seen. "Plain" is the way of all other documents, such as those with a comment in each reading;
+    it is said beside it and does not count. The compact style, which PG&E writes, gives the bare
+    parse less to do for each reading.
     """
     figures: dict[str, object] = {}
-    holds = False
+    holds = True
     for style in ("pretty", "compact"):
         path = documents.write_feed(
             folder / f"{style}.xml", documents.MONTHS_13, compact=style == "compact"
@@ -135,6 +142,7 @@ def measure_speed(folder: Path) -> tuple[dict[str, object], bool]:
         seconds = interleaved(
             {
                 "parse": partial(parse_file, path),
+                "plain": partial(plain_file, path),
                 "streamed": partial(stream_file, path),
                 "bare parse": partial(bare_parse, path),
                 "bare parse, same options": partial(bare_parse_same_options, path),
@@ -149,6 +157,7 @@ def measure_speed(folder: Path) -> tuple[dict[str, object], bool]:
         figures |= {
             f"{style}: readings/s": round(documents.MONTHS_13 / ours),
             f"{style}: x bare parse": seconds["bare parse"] / ours,
+            f"{style}: x bare parse, plain": seconds["bare parse"] / seconds["plain"],
             f"{style}: x bare parse, streamed": seconds["bare parse"] / seconds["streamed"],
             f"{style}: x bare parse, same options": seconds["bare parse, same options"] / ours,
             f"{style}: x ElementTree": seconds["ElementTree"] / ours,
@@ -156,7 +165,7 @@ def measure_speed(folder: Path) -> tuple[dict[str, object], bool]:
         }
         meets = _meets_bounds(seconds)
         figures[f"{style}: meets 0.5x and 12x"] = meets
-        holds = meets if style == "pretty" else holds
+        holds = holds and meets
     return figures, holds
 
 
@@ -213,6 +222,7 @@ def _check_equal(path: Path) -> None:
     ours = parse_file(path).readings.drop_columns(["channel"])
     streamed = stream_file(path).readings.drop_columns(["channel"])
     for name, table in {
+        "plain": plain_file(path).readings.drop_columns(["channel"]),
         "streamed": streamed,
         "ElementTree": element_tree(path),
         "greenbutton-objects": greenbutton_objects(path),

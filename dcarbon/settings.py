@@ -12,9 +12,17 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dcarbon.domain.errors import SettingsInvalid
 
@@ -68,8 +76,49 @@ class Settings(BaseModel):
     """How far back the first collection of a new authorization reaches."""
     overlap_days: int = Field(default=7, ge=0, le=366)
     """How many days a daily sync asks for again, so that late and restated readings are caught."""
+    invitation_days: int = Field(default=14, ge=1, le=365)
+    """How long the link in an operator's invitation is good."""
+    invitations_per_facility: int = Field(default=10, ge=1, le=1000)
+    """Invitations that can be sent for one facility within an hour."""
+    invitations_per_person: int = Field(default=50, ge=1, le=10_000)
+    """Invitations one person can send within an hour."""
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    """Proxies in front of the web app that set ``X-Forwarded-For`` and ``X-Forwarded-Proto``; what
+    more of them say is not believed."""
     provider_concurrency: int = Field(default=8, ge=1, le=16)
     """Requests under way at once per provider; the HTTP client collapses beyond 16."""
+    mail_host: str | None = None
+    """The SMTP server; without it mails stay in the outbox."""
+    mail_port: int | None = Field(default=None, ge=1, le=65535)
+    """Without it the usual port of ``mail_security``: 587 or 465."""
+    mail_security: Literal["starttls", "tls"] = "starttls"
+    """TLS after a plain greeting, or from the first byte. Without TLS no mail leaves."""
+    mail_username: str | None = None
+    mail_password: SecretStr | None = None
+    mail_from: str | None = None
+    """The sender, as ``DCarbon <mail@dcarbon.example>``; answers to it have to reach a person."""
+    mail_ca_file: Path | None = None
+    """An extra certificate authority to trust for mail only, as for the sandbox."""
+    sign_in_links_per_address: int = Field(default=5, ge=1, le=1000)
+    """Links one address can be sent within an hour."""
+    sign_in_links_per_network: int = Field(default=30, ge=1, le=100_000)
+    """Links that can be asked for within an hour from one network (IPv4 /24, IPv6 /56)."""
+    session_idle_hours: int = Field(default=168, ge=1, le=8760)
+    """A browser not seen for so long has to sign in again."""
+    session_max_hours: int = Field(default=720, ge=1, le=8760)
+    """However busy, a browser has to sign in again after this."""
+    admin_session_max_hours: int = Field(default=12, ge=1, le=8760)
+    """The same for administrators."""
+    oidc_issuer: str | None = None
+    """Company sign-in for administrators (OpenID Connect): the issuer, as its discovery says it."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_admin_emails: tuple[str, ...] = ()
+    """Verified addresses that are administrators; in the environment with commas between."""
+    oidc_admin_claim: str | None = None
+    """``name=value`` of a claim that makes somebody an administrator: ``groups=dcarbon-admins``."""
+    oidc_ca_file: Path | None = None
+    """An extra certificate authority to trust for the issuer only."""
     log_level: str = "INFO"
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
 
@@ -77,6 +126,25 @@ class Settings(BaseModel):
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @field_validator("oidc_admin_emails", mode="before")
+    @classmethod
+    def _with_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+    @model_validator(mode="after")
+    def _company_sign_in_is_whole(self) -> Self:
+        if self.oidc_issuer is None:
+            return self
+        if not (self.oidc_client_id and self.oidc_client_secret):
+            msg = "oidc_issuer needs oidc_client_id and oidc_client_secret"
+            raise ValueError(msg)
+        if not (self.oidc_admin_emails or self.oidc_admin_claim):
+            msg = "oidc_issuer needs oidc_admin_emails or oidc_admin_claim: who is an administrator"
+            raise ValueError(msg)
+        return self
 
     @field_validator("log_level")
     @classmethod
@@ -103,7 +171,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise _explained(error) from error
+        # ``from None``: the library's error repeats the values, and some of them are secrets.
+        raise _explained(error) from None
 
 
 def _from_file(named: str | None) -> dict[str, Any]:
@@ -116,6 +185,8 @@ def _from_file(named: str | None) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _invalid(f"{path} is not readable as TOML: {error}.") from error
+    except OSError as error:
+        raise _invalid(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
@@ -127,8 +198,16 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
         place = values
         for parent in parents:
             place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise _both(name)
+        if isinstance(place.get(leaf), dict):
+            raise _both(name)
         place[leaf] = value
     return values
+
+
+def _both(name: str) -> SettingsInvalid:
+    return _invalid(f"{name} is set, and so is a setting below or above it; remove one of them.")
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:

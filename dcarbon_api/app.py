@@ -2,26 +2,84 @@
 
 from __future__ import annotations
 
+import json
+
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dcarbon.services.runtime import Runtime
-from dcarbon_api import assets, logging_setup, problems
+from dcarbon_api import assets, logging_setup, navigation, problems, twins
+from dcarbon_api.account.api import bp as account_api
+from dcarbon_api.account.routes import bp as account
+from dcarbon_api.authorizations.routes import bp as authorizations
 from dcarbon_api.bodies import CappedRequest
+from dcarbon_api.connection.routes import bp as connection
 from dcarbon_api.context import EXTENSION
+from dcarbon_api.dashboard.routes import bp as dashboard
 from dcarbon_api.facilities.routes import bp as facilities
+from dcarbon_api.facility_settings.routes import bp as facility_settings
 from dcarbon_api.green_button.routes import bp as green_button
 from dcarbon_api.health.routes import bp as health
 from dcarbon_api.intervals.routes import bp as intervals
+from dcarbon_api.invitations.routes import bp as invitations
 from dcarbon_api.json_answers import OrjsonProvider
 from dcarbon_api.meters.routes import bp as meters
+from dcarbon_api.new_facility.routes import bp as new_facility
+from dcarbon_api.operators.routes import bp as operators
 from dcarbon_api.pages.routes import bp as pages
-from dcarbon_api.security import access, headers, request_ids
+from dcarbon_api.registrations.routes import bp as registrations
+from dcarbon_api.security import access, csrf, headers, request_ids, sessions
+from dcarbon_api.sign_in.company import bp as company_sign_in
+from dcarbon_api.sign_in.routes import bp as sign_in
+from dcarbon_api.utilities.routes import bp as utilities
 from dcarbon_api.utilityapi.routes import bp as utilityapi
+from dcarbon_api.words import bp as words
 
-AREAS = (pages, health, green_button, utilityapi, facilities, meters, intervals)
+AREAS = (
+    pages,
+    sign_in,
+    company_sign_in,
+    account,
+    health,
+    green_button,
+    utilityapi,
+    facilities,
+    authorizations,
+    registrations,
+    invitations,
+    utilities,
+    account_api,
+    meters,
+    intervals,
+    words,
+    dashboard,
+    new_facility,
+    connection,
+    operators,
+    facility_settings,
+)
 
 _LARGEST_BODY = 128 * 1024
 """No JSON of ours is larger; routes that take more or less say so."""
+
+
+HTMX_CONFIG = json.dumps(
+    {
+        # Nothing from a string, nothing inline, nothing from elsewhere, no pages kept in storage.
+        "allowEval": False,
+        "allowScriptTags": False,
+        "includeIndicatorStyles": False,
+        "selfRequestsOnly": True,
+        "historyCacheSize": 0,
+        # A refused form comes back with its errors: that is content, too.
+        "responseHandling": [
+            {"code": "204", "swap": False},
+            {"code": "[23]..", "swap": True},
+            {"code": "422", "swap": True},
+            {"code": "[45]..", "swap": False, "error": True},
+        ],
+    }
+)
 
 
 class _App(Flask):
@@ -37,16 +95,28 @@ def create_app(runtime: Runtime) -> Flask:
     app = _App(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.extensions[EXTENSION] = runtime
+    sessions.configure(app)
+    csrf.configure(app)
+    if hops := runtime.settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         asset=assets.address,
         csp_nonce=headers.nonce,
+        htmx_config=HTMX_CONFIG,
+        integrity=assets.integrity,
+        navigation=navigation.entries,
+        page_address=navigation.page_address,
+        svg_icon=assets.icon,
+        vendored=assets.vendored,
         history_days=runtime.settings.history_days,
     )
+    app.context_processor(lambda: {"viewer": sessions.viewer()})
     access.public(app.view_functions["static"])
     for area in AREAS:
         app.register_blueprint(area)
+    twins.pair(app)
     _hook(app)
     problems.register(app)
     access.require_declarations(app)
@@ -56,6 +126,7 @@ def create_app(runtime: Runtime) -> Flask:
 def _hook(app: Flask) -> None:
     """Put the hooks in order: ids, log, access; after the view the log is the last to speak."""
     app.before_request(request_ids.assign)
+    app.before_request(twins.choose)
     app.before_request(logging_setup.begin)
     app.before_request(access.enforce)
     # Flask runs these from the last to the first.

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Response, g, make_response, render_template
+from flask import g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from dcarbon.services import late_returns
 from dcarbon.services.authorizations import Completed, SessionStatus, Started
 from dcarbon_api import problems
 from dcarbon_api.context import current_runtime
 from dcarbon_api.fields import AnswerModel, RequestModel
+from dcarbon_api.security import sessions
 
 
 class StartedAnswer(AnswerModel):
@@ -57,9 +60,16 @@ class StatusAnswer(AnswerModel):
         )
 
 
-def return_page(completed: Completed) -> Response:
-    """Return the page a person sees after the utility: what happened and what to do next."""
+def return_page(completed: Completed) -> ResponseReturnValue:
+    """Answer the return of a person: the facility's own page for who is signed in, else one that
+    says what happened and what to do next.
+    """
     error = completed.error
+    if completed.session_id is None and error is not None:
+        late_returns.note(current_runtime(), request.args.get("state"), error)
+    there = _page_of_ours(completed)
+    if there is not None:
+        return redirect(there, 303)
     status = 200
     if error is not None:
         status, g.problem_code = problems.status_of(error), error.code
@@ -70,6 +80,24 @@ def return_page(completed: Completed) -> Response:
     # The address holds the utility's single-use code: it must not travel on.
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _page_of_ours(completed: Completed) -> str | None:
+    """Return where a signed-in person goes on: an address that holds nothing of the utility's."""
+    actor = sessions.signed_in()
+    if actor is None:
+        return None
+    facility_id = completed.facility_id
+    with current_runtime().sessions() as session:
+        if facility_id is None:
+            state = request.args.get("state")
+            facility_id = late_returns.facility_of(session, state, actor=actor)
+        elif not late_returns.is_visible(session, facility_id, actor=actor):
+            return None
+    failed = completed.error.code if completed.error is not None else None
+    if facility_id is None:
+        return url_for("connection.not_taken", failed=failed)
+    return url_for("connection.outcome", facility_id=facility_id, failed=failed)
 
 
 def _utility(completed: Completed) -> str | None:

@@ -19,6 +19,7 @@ DESCRIPTION = (
     "Meter readings, collected with the customer's consent. Energy is exact: integers with a "
     "power-of-ten exponent, or decimal strings. Times are UTC, ranges are half-open [start, end)."
 )
+_DESCRIBED = "dcarbon_described"
 _ERRORS_FROM = 400
 _WORDS = {
     "missing": "is missing",
@@ -69,9 +70,16 @@ def operation(
             before=_require_body if body else _require,
             operation_id=view.__name__,
         )
-        return cast("View", checked(view))
+        described = cast("View", checked(view))
+        setattr(described, _DESCRIBED, True)
+        return described
 
     return decorate
+
+
+def is_described(view: Callable[..., Any]) -> bool:
+    """Say whether a view is part of the API, rather than a page."""
+    return hasattr(view, _DESCRIBED)
 
 
 def document(app: Flask, *, server: str) -> dict[str, Any]:
@@ -84,6 +92,8 @@ def document(app: Flask, *, server: str) -> dict[str, Any]:
     }
     described.pop("security", None)
     for rule in app.url_map.iter_rules():
+        if not is_described(app.view_functions[rule.endpoint]):
+            continue  # a page at the same address
         path = described["paths"].get(_template_of(rule.rule), {})
         for method in (rule.methods or set()) & {name.upper() for name in path}:
             _secure(path[method.lower()], declared(app.view_functions[rule.endpoint]))

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, g, make_response, render_template
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 
+from dcarbon.domain import texts
 from dcarbon.domain.errors import (
+    AnswersInvalid,
     AuthorizationDeclined,
     ClientCredentialsRejected,
     ContractViolation,
@@ -25,10 +27,15 @@ from dcarbon.domain.errors import (
     NotFound,
     ProviderUnavailable,
     ReauthorizationRequired,
+    TooManyRequests,
 )
+from dcarbon.providers.oidc import CompanySignInRefused
 from dcarbon_api.json_answers import encoded
 from dcarbon_api.security import request_ids
+from dcarbon_api.security.access import AdminNeeded
+from dcarbon_api.security.asking import prefers_page
 from dcarbon_api.security.bearer import ScopeMissing, Unauthenticated
+from dcarbon_api.security.csrf import FormRefused
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 60
@@ -37,11 +44,15 @@ _SERVER_ERROR = 500
 STATUSES: Mapping[type[DCarbonError], int] = {
     Unauthenticated: 401,
     ScopeMissing: 403,
+    AdminNeeded: 403,
+    FormRefused: 403,
+    CompanySignInRefused: 403,
     NotFound: 404,
     InvalidTransition: 409,
     ReauthorizationRequired: 409,
     AuthorizationDeclined: 409,
     InvalidInput: 422,
+    TooManyRequests: 429,
     ClientCredentialsRejected: 502,
     ContractViolation: 502,
     ProviderUnavailable: 503,
@@ -49,12 +60,17 @@ STATUSES: Mapping[type[DCarbonError], int] = {
 }
 """HTTP status by error class; a class not named here takes that of its nearest parent."""
 
-_STATUS_OF_CODE = {"operator_needed": 403, "signature_invalid": 403, "not_ready": 503}
+_STATUS_OF_CODE = {
+    "operator_needed": 403,
+    "owner_needed": 403,
+    "signature_invalid": 403,
+    "not_ready": 503,
+}
 """Where the code says more than the class: who sent it is wrong, not what was sent."""
 
 TITLES = {
     400: "The request could not be read",
-    401: "An API token is needed",
+    401: "Signing in is needed",
     403: "This is not allowed",
     404: "Not found",
     405: "This method is not offered here",
@@ -62,18 +78,22 @@ TITLES = {
     413: "The request is too large",
     415: "This media type is not accepted",
     422: "Something in the request is missing or wrong",
+    429: "Too often in a short time",
     500: "Something went wrong on our side",
     502: "The utility's side does not work as agreed",
     503: "Temporarily not possible",
 }
 
-_HTTP_WORDS = {
-    400: ("json_malformed", "The body is not valid JSON. Please check it and send it again."),
-    404: ("route_unknown", "There is nothing at this address. The API description lists what is."),
-    405: ("method_not_allowed", "This address does not offer that method; see the Allow header."),
-    413: ("body_too_large", "The body is larger than this address accepts."),
-    415: ("media_type_unsupported", "Please send JSON, with 'Content-Type: application/json'."),
+_NOTHING_HERE = "There is no page at this address. Please check it, or start from the first page."
+
+_HTTP_CODES = {
+    400: "json_malformed",
+    404: "route_unknown",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "media_type_unsupported",
 }
+"""What Flask itself refuses, in our codes."""
 
 log = structlog.get_logger(__name__)
 
@@ -131,10 +151,18 @@ def known(error: DCarbonError) -> Response:
         log.warning("request_not_served", code=error.code, error_type=type(error).__name__)
     # A failure of ours may name settings or keys; its class has words for everybody.
     words = type(error).display_message if status == _SERVER_ERROR else error.display_message
-    fields = error.fields if isinstance(error, RequestInvalid) else None
+    fields = _fields_of(error)
     response = _response(status, error.code, words, kind=type(error).code, fields=fields)
     response.headers.update(_headers(error))
     return response
+
+
+def _fields_of(error: DCarbonError) -> list[FieldProblem] | None:
+    if isinstance(error, RequestInvalid):
+        return error.fields
+    if isinstance(error, AnswersInvalid):
+        return [FieldProblem(field=name, problem=words) for name, words in error.fields.items()]
+    return None
 
 
 def of_http(error: HTTPException) -> Response:
@@ -142,8 +170,8 @@ def of_http(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
     status = error.code or _SERVER_ERROR
-    code, words = _HTTP_WORDS.get(status, ("request_refused", "The request was refused."))
-    response = _response(status, code, words)
+    code = _HTTP_CODES.get(status, "request_refused")
+    response = _response(status, code, texts.of(code).message)
     for name, value in error.get_headers():
         if name.lower() in {"allow", "location", "retry-after"}:
             response.headers[name] = value
@@ -159,15 +187,9 @@ def unexpected(error: Exception) -> Response:
     return _response(_SERVER_ERROR, DCarbonError.code, DCarbonError.display_message)
 
 
-def prefers_page() -> bool:
-    """Say whether a browser asks, rather than a program."""
-    offered = (MEDIA_TYPE, "application/json", "text/html")
-    return request.accept_mimetypes.best_match(offered) == "text/html"
-
-
 def catalogue() -> list[tuple[str, int, str]]:
     """Return code, status and words of every kind of problem, for the page that explains them."""
-    kinds = {code: (status, words) for status, (code, words) in _HTTP_WORDS.items()}
+    kinds = {code: (status, texts.of(code).message) for status, code in _HTTP_CODES.items()}
     waiting: list[type[DCarbonError]] = [DCarbonError]
     while waiting:
         kind = waiting.pop()
@@ -196,12 +218,16 @@ def _response(
         errors=fields,
     )
     if prefers_page():
+        if code == "route_unknown":
+            problem = problem.model_copy(update={"detail": _NOTHING_HERE})
         return make_response(render_template("pages/problem.html", problem=problem), status)
     content: dict[str, Any] = problem.model_dump(exclude_none=True)
     return Response(encoded(content), status, mimetype=MEDIA_TYPE)
 
 
 def _headers(error: DCarbonError) -> dict[str, str]:
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after.total_seconds())))}
     if isinstance(error, ProviderUnavailable):
         wait = error.retry_after.total_seconds() if error.retry_after else _RETRY_AFTER_S
         return {"Retry-After": str(max(1, math.ceil(wait)))}

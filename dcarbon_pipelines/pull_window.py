@@ -48,7 +48,6 @@ class PullWindow(dg.Config):
                 raise InvalidInput(
                     "end without start",
                     code="start_missing",
-                    display_message="An end needs a start.",
                 )
             return None, None
         start = ranges.parse_instant(self.start, zone=zone, name="start")

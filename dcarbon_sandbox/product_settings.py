@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from dcarbon_sandbox.green_button.profiles import PROFILES
 from dcarbon_sandbox.server import Endpoints
 from dcarbon_sandbox.utilityapi.settings import DEFAULT_TOKEN
@@ -28,6 +30,7 @@ def product_settings(endpoints: Endpoints) -> dict[str, str]:
                 "CLIENT_KEY": endpoints.client_key,
             },
         )
+    found |= _mail(endpoints)
     return found | _named(
         "utilityapi",
         {
@@ -37,6 +40,18 @@ def product_settings(endpoints: Endpoints) -> dict[str, str]:
             "WEBHOOK_SECRET": WEBHOOK_SECRET,
         },
     )
+
+
+def _mail(endpoints: Endpoints) -> dict[str, str]:
+    """Return how the mail sink is reached: STARTTLS, with the sandbox's own certificate."""
+    sink = urlsplit(endpoints.smtp)
+    return {
+        "DCARBON_MAIL_HOST": str(sink.hostname),
+        "DCARBON_MAIL_PORT": str(sink.port),
+        "DCARBON_MAIL_SECURITY": "starttls",
+        "DCARBON_MAIL_FROM": "DCarbon <mail@dcarbon.example>",
+        "DCARBON_MAIL_CA_FILE": endpoints.ca,
+    }
 
 
 def _named(utility: str, values: dict[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ bin=$venv/bin
 check() {
   "$bin/ruff" format --check .
   "$bin/ruff" check .
-  "$bin/lint-imports" --no-timing
+  "$bin/lint-imports"
   "$bin/mypy"
   # An empty home: Dagster would read the dagster.yaml of this folder, which wants its server.
   DAGSTER_HOME=$(mktemp -d) "$bin/dagster" definitions validate -m dcarbon_pipelines.definitions

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from typing import Any
+from typing import IO, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from dcarbon.domain.errors import DCarbonError
 
@@ -19,13 +19,30 @@ _COMMANDS = {
     "inspect": ("dcarbon.cli.inspect", "Show what an ESPI file holds, without storing it."),
     "facility": ("dcarbon.cli.facility", "Register and list facilities."),
     "token": ("dcarbon.cli.token", "Make an API token for a person."),
+    "admin": ("dcarbon.cli.admin", "Make administrators."),
+    "mailer": ("dcarbon.cli.mailer", "Send queued mails."),
     "migrate": ("dcarbon.cli.migrate", "Bring the database schema up to date."),
     "keys": ("dcarbon.cli.keys", "Make keys that seal tokens."),
 }
 
 
+class _Said(click.ClickException):
+    """What people did wrong, or has to be mended: a sentence and exit status 1, no traceback."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        console = Console(file=file, stderr=file is None)
+        console.print(f"[bold red]Error:[/] {self.message}", highlight=False)
+
+
 class _Lazy(click.Group):
     """A group that knows its commands' names and one line each, and imports the one that runs."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DCarbonError as error:
+            # Names of facilities and files may hold brackets: they are text, not markup.
+            raise _Said(f"{escape(error.display_message)} [dim]({error.code})[/]") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — click's signature
         return list(_COMMANDS)
@@ -53,13 +70,5 @@ def dcarbon() -> None:
 
 
 def main() -> None:
-    """Run the command; what people did wrong is said in a sentence, not in a traceback."""
-    try:
-        dcarbon()
-    except DCarbonError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {_words(error)}", highlight=False)
-        sys.exit(1)
-
-
-def _words(error: DCarbonError) -> Any:
-    return f"{error.display_message} [dim]({error.code})[/]"
+    """Run the command."""
+    dcarbon()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dcarbon import settings
@@ -64,7 +65,6 @@ def listing() -> None:
         table.add_column(column)
     for each in found:
         last = each.last_sync.strftime("%Y-%m-%d %H:%M UTC") if each.last_sync else "never"
-        table.add_row(
-            str(each.id), each.name, each.auth_provider or "-", each.auth_status or "-", last
-        )
+        utility = escape(each.auth_provider or "-")
+        table.add_row(str(each.id), escape(each.name), utility, each.auth_status or "-", last)
     console.print(table)

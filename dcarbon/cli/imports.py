@@ -8,6 +8,7 @@ from typing import cast
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -66,7 +67,7 @@ def _take_in(
         for path in files:
 
             def note(stage: str, path: Path = path) -> None:
-                progress.update(task, description=f"{path.name}: {stage}")
+                progress.update(task, description=f"{escape(path.name)}: {stage}")
 
             results.append((path, _one(runtime, facility, path, clock, note)))
             progress.advance(task)
@@ -92,10 +93,11 @@ def _table(results: list[tuple[Path, _Result]]) -> Table:
         table.add_column(column, justify="right")
     for path, result in results:
         if isinstance(result, DCarbonError):
-            table.add_row(path.name, f"[red]not taken in:[/] {_short(result)}", "", "", "")
+            words = f"[red]not taken in:[/] {escape(_short(result))}"
+            table.add_row(escape(path.name), words, "", "", "")
         elif result.stored is not None:
             counts = (result.stored.readings, result.stored.new, result.stored.restated)
-            table.add_row(path.name, "[green]imported[/]", *(f"{n:,}" for n in counts))
+            table.add_row(escape(path.name), "[green]imported[/]", *(f"{n:,}" for n in counts))
     return table
 
 

@@ -23,16 +23,18 @@ def command(revision: str, *, check: bool) -> None:
     console = Console()
     with embedded.database_url(settings.load()) as url:
         engine = database.create(url)
-        database.require_reachable(engine)
-        before = migrate.current(engine)
-        if check:
-            console.print(
-                f"Schema is at {before or 'nothing'}, this version wants {migrate.head()}."
-            )
-            raise SystemExit(0 if before == migrate.head() else 1)
-        _go(engine, before, revision)
-        after = migrate.current(engine)
-        engine.dispose()
+        try:
+            database.require_reachable(engine)
+            before = migrate.current(engine)
+            if check:
+                console.print(
+                    f"Schema is at {before or 'nothing'}, this version wants {migrate.head()}."
+                )
+                raise SystemExit(0 if before == migrate.head() else 1)
+            _go(engine, before, revision)
+            after = migrate.current(engine)
+        finally:
+            engine.dispose()
     console.print(f"Schema: {before or 'nothing'} -> {after or 'nothing'}.")
 
 

@@ -25,7 +25,7 @@ from dcarbon.db import embedded, migrate
 from dcarbon.db import engine as database
 from dcarbon.db.sealing import load_or_create
 from dcarbon.domain.errors import DCarbonError
-from dcarbon.settings import PREFIX, Settings
+from dcarbon.settings import DEFAULT_FILE, FILE_VARIABLE, PREFIX, Settings
 
 PROJECT = Path(dcarbon.__file__).parents[1]
 START_LIMIT_S = 120.0
@@ -76,13 +76,13 @@ def running(settings: Settings, *, with_sandbox: bool, note: Note) -> Iterator[S
         open_parts.callback(_stop, stack)
         web_port = free_port(settings.web_port)
         stack.web = f"http://127.0.0.1:{web_port}"
-        if settings.web_port == web_port or "PUBLIC_URL" not in _given():
-            environment[f"{PREFIX}PUBLIC_URL"] = stack.web
+        environment[f"{PREFIX}PUBLIC_URL"] = public_url(settings, stack.web)
         if with_sandbox:
             note("sandbox utilities")
             _start_sandbox(stack, home)
         note("web app")
         _start_web(stack, home, web_port)
+        _spawn(stack, "mailer", [sys.executable, "-m", "dcarbon", "mailer"], home)
         note("Dagster (half a minute)")
         _start_dagster(stack, home, free_port(settings.dagster_port))
         yield stack
@@ -101,8 +101,16 @@ def free_port(preferred: int) -> int:
     raise StartFailed("no port is free", display_message="No port is free on this machine.")
 
 
-def _given() -> set[str]:
-    return {name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)}
+def public_url(settings: Settings, web: str) -> str:
+    """Return where browsers reach the web app: as set, else where it came up on this machine."""
+    is_set = settings.public_url != Settings.model_fields["public_url"].default
+    return settings.public_url if is_set else web
+
+
+def settings_file(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what leads every part to the settings file: the parts work in another directory."""
+    path = Path(environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+    return {FILE_VARIABLE: str(path.absolute())} if path.exists() else {}
 
 
 def _database(settings: Settings, home: Path, open_parts: ExitStack) -> dict[str, str]:
@@ -123,6 +131,7 @@ def _database(settings: Settings, home: Path, open_parts: ExitStack) -> dict[str
     # Dagster needs the driver named: a bare postgresql:// is psycopg 3, which breaks its storage.
     driver = make_url(dagster).set(drivername="postgresql+psycopg2")
     return environment | {
+        **settings_file(environment),
         f"{PREFIX}DATABASE_URL": product,
         f"{PREFIX}DIRECTORY": str(home),
         f"{PREFIX}LANDING_URI": settings.landing_uri or str(home / "landing"),

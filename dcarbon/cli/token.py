@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from dcarbon import settings
 from dcarbon.services import api_tokens, people
@@ -49,5 +50,5 @@ def command(email: str, name: str, scopes: tuple[str, ...], kind: str) -> None:
             actor=SYSTEM,
             now=now,
         )
-    Console(stderr=True).print(f"Token for {person.email}, shown this once:")
+    Console(stderr=True).print(f"Token for {escape(person.email)}, shown this once:")
     click.echo(secret)

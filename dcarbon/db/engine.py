@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Engine, create_engine, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from dcarbon.db import tables  # noqa: F401 — foreign keys resolve only when all tables are known
@@ -17,8 +17,12 @@ def create(url: str, *, pool_size: int = 8) -> Engine:
 
     Raises :class:`SettingsInvalid` when the URL is not PostgreSQL.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # ``from None``: the library's error repeats the address with its password.
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
         message = "DCARBON_DATABASE_URL must be a postgresql:// URL; only PostgreSQL is supported."
         raise SettingsInvalid(message, display_message=message)
     return create_engine(

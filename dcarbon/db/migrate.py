@@ -10,12 +10,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
+from dcarbon.domain.errors import SettingsInvalid
+
 _LOCK = 4_918_273
 """Advisory lock: two processes starting at once migrate one after the other."""
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up to ``revision``."""
+    """Bring the schema up to ``revision``. Raises :class:`SettingsInvalid` (``schema_ahead``)."""
     _run(engine, command.upgrade, revision)
 
 
@@ -45,8 +47,19 @@ def _run(engine: Engine, action: object, revision: str) -> None:
     config = _config()
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        _require_known(MigrationContext.configure(connection).get_current_revision())
         config.attributes["connection"] = connection
         action(config, revision)  # type: ignore[operator]
+
+
+def _require_known(revision: str | None) -> None:
+    if revision is None or revision in revisions():
+        return
+    message = (
+        f"The database schema is at {revision}, which this version does not know: a newer version "
+        "made it. Use that version, or another database."
+    )
+    raise SettingsInvalid(message, code="schema_ahead", display_message=message)
 
 
 def _config() -> Config:

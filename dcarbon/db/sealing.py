@@ -18,6 +18,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from dcarbon.domain.errors import SealBroken, SettingsInvalid
 
@@ -96,6 +98,13 @@ class KeyRing:
             )
         except (InvalidTag, ValueError) as error:
             raise SealBroken("a sealed secret was changed or belongs to another row") from error
+
+    def derived(self, purpose: str) -> list[bytes]:
+        """Return 32 bytes for another purpose from each key, the current one's first (RFC 5869)."""
+        return [
+            HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"dcarbon {purpose}".encode()).derive(key)
+            for key in self._keys.values()
+        ]
 
     def is_current(self, sealed: bytes) -> bool:
         """Say whether this was sealed with the current key; if not, it is due to be sealed anew."""

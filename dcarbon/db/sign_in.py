@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, LargeBinary, Text, func
+from sqlalchemy import (
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    cast,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import INET
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from dcarbon.db.base import Base, Id, Instant
+from dcarbon.db.people import Person
 
 
 class SignInLink(Base):
@@ -57,3 +69,58 @@ class WebSession(Base):
     last_seen_at: Mapped[Instant] = mapped_column(server_default=func.now())
     expires_at: Mapped[Instant]
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+def lock_quotas(session: Session, names: Iterable[str]) -> None:
+    """Let only one transaction at a time count these: without it many at once all see room."""
+    for name in sorted(names):
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def links_asked_for(session: Session, *, email: str, since: datetime) -> int:
+    asked = select(func.count()).where(SignInLink.email == email, SignInLink.created_at > since)
+    return session.scalar(asked) or 0
+
+
+def links_asked_from(session: Session, *, network: str, since: datetime) -> int:
+    """Count links by where they were asked for; ``network`` in CIDR notation."""
+    inside = SignInLink.ip.op("<<=")(cast(network, INET))
+    return session.scalar(select(func.count()).where(inside, SignInLink.created_at > since)) or 0
+
+
+def link_by_hash(session: Session, secret_hash: bytes) -> SignInLink | None:
+    return session.scalar(select(SignInLink).where(SignInLink.secret_hash == secret_hash))
+
+
+def consume_link(session: Session, secret_hash: bytes, *, now: datetime) -> SignInLink | None:
+    """Mark a good link as used and return it: one of many at once gets it, the others ``None``."""
+    link = SignInLink
+    good = (link.secret_hash == secret_hash, link.consumed_at.is_(None), link.expires_at > now)
+    return session.scalar(update(link).where(*good).values(consumed_at=now).returning(link))
+
+
+def end_open_links(session: Session, email: str, *, now: datetime) -> None:
+    """End what else was asked for under an address: somebody who is in needs no further link."""
+    link = SignInLink
+    still_open = (link.email == email, link.consumed_at.is_(None), link.expires_at > now)
+    session.execute(update(link).where(*still_open).values(expires_at=now))
+
+
+def session_by_hash(session: Session, secret_hash: bytes) -> tuple[WebSession, Person] | None:
+    """Return the web session with this hash and whose it is, ended and expired ones too."""
+    found = session.execute(
+        select(WebSession, Person)
+        .join(Person, Person.id == WebSession.person_id)
+        .where(WebSession.secret_hash == secret_hash)
+    ).one_or_none()
+    return (found[0], found[1]) if found else None
+
+
+def open_sessions(
+    session: Session, person_id: UUID, *, now: datetime, seen_after: datetime
+) -> Sequence[WebSession]:
+    """Return a person's sessions that still work, the last used first."""
+    row = WebSession
+    working = (row.ended_at.is_(None), row.expires_at > now, row.last_seen_at > seen_after)
+    found = select(row).where(row.person_id == person_id, *working)
+    return session.scalars(found.order_by(row.last_seen_at.desc(), row.id.desc())).all()

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 class AuditEvent(StrEnum):
     PERSON_CREATED = "person_created"
+    PERSON_UPDATED = "person_updated"
     FACILITY_CREATED = "facility_created"
     API_TOKEN_CREATED = "api_token_created"  # noqa: S105 — the name of an event
     API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105 — the name of an event
@@ -15,6 +16,7 @@ class AuditEvent(StrEnum):
     AUTHORIZATION_FAILED = "authorization_failed"
     AUTHORIZATION_EXPIRED = "authorization_expired"
     AUTHORIZATION_REVOKED = "authorization_revoked"
+    AUTHORIZATION_ENDED_AT_PROVIDER = "authorization_ended_at_provider"
     METERS_IMPORTED = "meters_imported"
     INTERVAL_DATA_IMPORTED = "interval_data_imported"
     FILE_IMPORTED = "file_imported"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -27,6 +28,21 @@ REASONS: dict[CoverageState, str] = {
 """One sentence for people per state."""
 
 COVERED = frozenset({CoverageState.COMPLETE, CoverageState.ESTIMATED, CoverageState.RESTATED})
+
+_WORST_FIRST = (
+    CoverageState.NOT_ASKED,
+    CoverageState.ASKED_EMPTY,
+    CoverageState.PARTIAL,
+    CoverageState.NOT_DUE,
+    CoverageState.ESTIMATED,
+    CoverageState.RESTATED,
+    CoverageState.COMPLETE,
+)
+
+
+def worst(states: Collection[str]) -> CoverageState:
+    """Return the state that says most of what is missing; of nothing, that nobody asked."""
+    return next((state for state in _WORST_FIRST if state in states), CoverageState.NOT_ASKED)
 
 
 def state_of(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+
+from dcarbon.domain import texts
 
 
 class DCarbonError(Exception):
     """A failure with a stable ``code`` and the one sentence a person may see.
 
     ``args[0]`` is for developers and logs; it must never carry a token, a response body or
-    personal data. ``display_message`` says what happened and what to do next.
+    personal data. ``display_message`` says what happened and what to do next: the words of
+    ``texts`` for the code, unless the raiser knows better ones, with a name or a number in them.
     """
 
     is_ours = True
@@ -17,16 +21,22 @@ class DCarbonError(Exception):
     sides are False: those are stored and shown."""
 
     code = "internal_error"
-    display_message = "Something went wrong on our side. We have been told; please try again later."
+    display_message = texts.TEXTS["internal_error"].message
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" in cls.__dict__ and "display_message" not in cls.__dict__:
+            cls.display_message = texts.of(cls.code).message
 
     def __init__(
         self, detail: str = "", *, code: str | None = None, display_message: str | None = None
     ) -> None:
-        super().__init__(detail or self.display_message)
         if code is not None:
             self.code = code
+            self.display_message = texts.of(code).message
         if display_message is not None:
             self.display_message = display_message
+        super().__init__(detail or self.display_message)
 
 
 class ProviderUnavailable(DCarbonError):
@@ -34,9 +44,6 @@ class ProviderUnavailable(DCarbonError):
 
     is_ours = False
     code = "provider_unavailable"
-    display_message = (
-        "The utility is not answering at the moment. Nothing is lost; we keep trying by ourselves."
-    )
 
     def __init__(
         self,
@@ -64,7 +71,6 @@ class ProviderThrottled(ProviderUnavailable):
     """We wait: the provider asked us to slow down."""
 
     code = "provider_throttled"
-    display_message = "The utility asked us to slow down. We continue by ourselves a little later."
 
 
 class ReauthorizationRequired(DCarbonError):
@@ -72,7 +78,6 @@ class ReauthorizationRequired(DCarbonError):
 
     is_ours = False
     code = "reauthorization_required"
-    display_message = "The utility no longer accepts our access. Please authorize it again."
 
 
 class AccessTokenRejected(ReauthorizationRequired):
@@ -88,7 +93,6 @@ class AuthorizationDeclined(DCarbonError):
 
     is_ours = False
     code = "authorization_declined"
-    display_message = "The authorization was declined at the utility. You can start it again."
 
 
 class ClientCredentialsRejected(DCarbonError):
@@ -96,7 +100,6 @@ class ClientCredentialsRejected(DCarbonError):
 
     is_ours = False
     code = "client_credentials_rejected"
-    display_message = "The utility does not accept DCarbon's registration. We have been told."
 
 
 class ClientTokenRejected(ClientCredentialsRejected):
@@ -111,7 +114,6 @@ class PaymentRequired(ClientCredentialsRejected):
     """An administrator acts: the provider wants a prepaid balance before it collects."""
 
     code = "provider_payment_required"
-    display_message = "The data service needs an administrator's attention. We have been told."
 
 
 class ContractViolation(DCarbonError):
@@ -119,14 +121,12 @@ class ContractViolation(DCarbonError):
 
     is_ours = False
     code = "contract_violation"
-    display_message = "The utility sent something we could not read. The bytes are kept."
 
 
 class UnreadablePayload(ContractViolation):
     """A payload that cannot be parsed at all: it is kept and marked, the others go on."""
 
     code = "unreadable_payload"
-    display_message = "This file could not be read. It was kept as it came."
 
 
 class ResourceMissing(ContractViolation):
@@ -136,7 +136,6 @@ class ResourceMissing(ContractViolation):
     """
 
     code = "provider_resource_missing"
-    display_message = "The utility no longer has what we asked for. What we collected is kept."
 
 
 class InvalidTransition(DCarbonError):
@@ -144,7 +143,6 @@ class InvalidTransition(DCarbonError):
 
     is_ours = False
     code = "invalid_transition"
-    display_message = "This is not possible in the present state."
 
 
 class InvalidInput(DCarbonError):
@@ -152,7 +150,34 @@ class InvalidInput(DCarbonError):
 
     is_ours = False
     code = "invalid_input"
-    display_message = "Something in the request is missing or wrong."
+
+
+class AnswersInvalid(InvalidInput):
+    """The person typing acts: some answers will not do. ``fields`` has a sentence for each."""
+
+    code = "answers_invalid"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(f"answers refused: {', '.join(sorted(fields))}")
+        self.fields = dict(fields)
+
+
+class TooManyRequests(DCarbonError):
+    """The person asking waits: a quota that protects people or money is used up."""
+
+    is_ours = False
+    code = "too_many_requests"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after: timedelta,
+        code: str | None = None,
+        display_message: str | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, display_message=display_message)
+        self.retry_after = retry_after
 
 
 class NotFound(DCarbonError):
@@ -160,40 +185,52 @@ class NotFound(DCarbonError):
 
     is_ours = False
     code = "not_found"
-    display_message = "There is no such thing, or it is not yours to see."
 
 
 class SettingsInvalid(DCarbonError):
     """An administrator acts: a setting is missing, unknown or wrong; the start stops."""
 
     code = "settings_invalid"
-    display_message = "A setting is missing or wrong."
 
 
 class SealBroken(DCarbonError):
     """An administrator acts: a sealed secret cannot be opened with the keys at hand."""
 
     code = "seal_broken"
-    display_message = (
-        "A stored secret could not be opened. An administrator has to look at the keys."
-    )
 
 
 class PayloadMissing(DCarbonError):
     """An administrator acts: the landing zone does not hold bytes the database knows of."""
 
     code = "payload_missing"
-    display_message = "The stored original of this data is missing. We have been told."
 
 
 class PayloadCorrupt(DCarbonError):
     """An administrator acts: stored bytes are no longer those that arrived."""
 
     code = "payload_corrupt"
-    display_message = "The stored original of this data is damaged. We have been told."
 
 
 class AuditEntryInvalid(DCarbonError):
     """A developer acts: an audit entry holds something that cannot be kept and hashed exactly."""
 
     code = "audit_entry_invalid"
+
+
+class MailServerUnavailable(DCarbonError):
+    """We wait, or an administrator acts: the mail server is down, or does not take our mail now."""
+
+    is_ours = False
+    code = "mail_server_unavailable"
+
+    def __init__(self, detail: str = "", *, is_about_one: bool = False) -> None:
+        super().__init__(detail)
+        self.is_about_one = is_about_one
+        """True when the server put off this one mail and may take the next."""
+
+
+class MailRefused(DCarbonError):
+    """Nobody can help this mail: its address or content will never be taken."""
+
+    is_ours = False
+    code = "mail_refused"

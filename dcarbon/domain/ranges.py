@@ -64,7 +64,6 @@ def require_range(
         raise InvalidInput(
             "start is not before end",
             code="range_reversed",
-            display_message="The start must be before the end.",
         )
     if start < EARLIEST or end > now + LATEST_AHEAD:
         raise _absurd()
@@ -81,5 +80,4 @@ def _absurd() -> InvalidInput:
     return InvalidInput(
         "range outside reason",
         code="range_absurd",
-        display_message="The range must lie between the year 2000 and a year from now.",
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import httpx2
 
-from dcarbon.domain.errors import ClientCredentialsRejected
+from dcarbon.domain.errors import ClientCredentialsRejected, SettingsInvalid
 from dcarbon.domain.secrets import Secret
 from dcarbon.providers.limits import RateLimiter
 from dcarbon.providers.profile import (
@@ -19,7 +19,7 @@ from dcarbon.providers.profile import (
 )
 from dcarbon.providers.profiles import PROFILES, profile
 from dcarbon.providers.transport import Transport
-from dcarbon.settings import ProviderSettings, Settings
+from dcarbon.settings import PREFIX, ProviderSettings, Settings
 
 
 class ProviderRegistry:
@@ -31,9 +31,9 @@ class ProviderRegistry:
     def __init__(
         self, settings: Settings, *, networks: Mapping[str, httpx2.BaseTransport] | None = None
     ) -> None:
-        """Raise :class:`SettingsInvalid` or :class:`InvalidInput` for a wrong provider setting."""
+        """Raise :class:`SettingsInvalid` for a wrong provider setting."""
         for key in settings.providers:
-            profile(key)
+            _require_known(key)
         self._settings = settings
         self._networks = dict(networks or {})
         self._profiles = {key: _applied(key, settings.provider(key)) for key in PROFILES}
@@ -63,7 +63,8 @@ class ProviderRegistry:
             api_token=_secret(given.api_token),
             webhook_secret=_secret(given.webhook_secret),
         )
-        if credentials.client_id is None and credentials.api_token is None:
+        speaks_utilityapi = self.profile(key).method is Method.UTILITYAPI
+        if not (credentials.api_token if speaks_utilityapi else credentials.client_id):
             raise ClientCredentialsRejected(
                 f"no credentials for {key} are set", code="provider_not_set_up"
             )
@@ -95,6 +96,14 @@ class ProviderRegistry:
             max_connections=self._settings.provider_concurrency,
             transport=self._networks.get(key),
         )
+
+
+def _require_known(key: str) -> None:
+    if key not in PROFILES:
+        message = (
+            f"{PREFIX}PROVIDERS__{key.upper()} names no utility; known are {', '.join(PROFILES)}."
+        )
+        raise SettingsInvalid(message, display_message=message)
 
 
 def _applied(key: str, given: ProviderSettings) -> UtilityProfile:

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
 from dcarbon.db import people
 from dcarbon.db.engine import Sessions
 from dcarbon.db.people import ApiToken, Person
@@ -33,7 +36,8 @@ def create(
 ) -> tuple[ApiToken, str]:
     """Make a token and return it with its secret, which nobody can read again.
 
-    Raises :class:`NotFound` for an unknown person, :class:`InvalidInput` for a wrong scope or name.
+    Raises :class:`NotFound` for an unknown person, or another one than the actor unless an admin
+    asks; :class:`InvalidInput` for a wrong scope or name.
     """
     if not name.strip() or not scopes or set(scopes) - set(SCOPES):
         raise InvalidInput(
@@ -42,7 +46,8 @@ def create(
         )
     secret = PREFIX + secrets.token_urlsafe(32)
     with sessions.begin() as session:
-        if session.get(Person, person_id) is None:
+        is_own = actor.is_admin or person_id == actor.person_id
+        if not is_own or session.get(Person, person_id) is None:
             raise NotFound("no such person")
         token = ApiToken(
             person_id=person_id,
@@ -72,6 +77,14 @@ def authenticate(sessions: Sessions, secret: str, *, now: datetime, ip: str | No
         if token.last_used_at is None or now - token.last_used_at > _USE_IS_NOTED_EVERY:
             token.last_used_at = now
         return Actor(person.id, is_admin=person.is_admin, ip=ip, scopes=frozenset(token.scopes))
+
+
+def working(session: Session, *, actor: Actor, now: datetime) -> Sequence[ApiToken]:
+    """Return the actor's own tokens that work, the newest first."""
+    row = ApiToken
+    good = (row.revoked_at.is_(None), or_(row.expires_at.is_(None), row.expires_at > now))
+    own = select(row).where(row.person_id == actor.person_id, *good)
+    return session.scalars(own.order_by(row.id.desc())).all()
 
 
 def revoke(sessions: Sessions, token_id: UUID, *, actor: Actor, now: datetime) -> None:

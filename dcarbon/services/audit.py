@@ -34,4 +34,7 @@ def record(
         ip=actor.ip,
         details=details,
     )
+    # What changed is locked before the log is: the other way round, two changes of the same row
+    # could wait for each other for ever.
+    session.flush()
     audit_chain.append(session, [entry])

@@ -6,18 +6,20 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession
 from dcarbon.db.facilities import Facility
 from dcarbon.domain.audit_events import AuditEvent
-from dcarbon.domain.errors import AuthorizationDeclined, DCarbonError
+from dcarbon.domain.errors import AuthorizationDeclined, DCarbonError, InvalidTransition
 from dcarbon.domain.states import AuthStatus, require_move
 from dcarbon.providers.green_button.scope import parse_scope
 from dcarbon.providers.green_button.token_response import TokenSet
 from dcarbon.providers.utilityapi.client import UtilityApiClient
 from dcarbon.providers.utilityapi.parse import AuthorizationFacts, parse_authorizations
-from dcarbon.services import audit, grants, work
+from dcarbon.services import audit, grants, notices, work
+from dcarbon.services import authorization_endings as endings
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.authorization_sessions import Attempt
 from dcarbon.services.runtime import Runtime
@@ -35,7 +37,9 @@ def authorized_by_tokens(runtime: Runtime, attempt: Attempt, tokens: TokenSet) -
         row.customer_resource_uri = tokens.customer_resource_uri
         row.consent_ends_at = parse_scope(tokens.scope or "").ends_at
         external_id = _last_segment(tokens.resource_uri) or _last_segment(tokens.authorization_uri)
-        _authorize(session, row, external_id, actor=Actor(attempt.person_id), now=now)
+        is_wanted = _authorize(session, row, external_id, actor=Actor(attempt.person_id), now=now)
+    if not is_wanted:
+        raise _unwanted()
 
 
 def resolve_referral(
@@ -50,16 +54,25 @@ def resolve_referral(
     refused = next((f for f in found if f.is_declined or f.is_revoked), None)
     if refused is not None:
         raise AuthorizationDeclined("declined at the provider", code="access_denied")
+    if not found:
+        return resolve_later(runtime, authorization_id)
     now = runtime.now()
     with runtime.sessions.begin() as session:
         row = session.get_one(Authorization, authorization_id, with_for_update=True)
-        if not found:
-            work.open_collection(session, row.id, reason="waiting for the provider", now=now)
-            return row.status
         facts: AuthorizationFacts = found[0]
         row.consent_ends_at = facts.expires if isinstance(facts.expires, datetime) else None
         row.utility = facts.utility or row.utility
-        _authorize(session, row, facts.uid, actor=Actor(row.requested_by), now=now)
+        is_wanted = _authorize(session, row, facts.uid, actor=Actor(row.requested_by), now=now)
+    if not is_wanted:
+        raise _unwanted()
+    return row.status
+
+
+def resolve_later(runtime: Runtime, authorization_id: UUID) -> str:
+    """Open a work order that looks again, and return the status word as it is."""
+    with runtime.sessions.begin() as session:
+        row = session.get_one(Authorization, authorization_id)
+        work.open_collection(session, row.id, reason="waiting for the provider", now=runtime.now())
         return row.status
 
 
@@ -71,17 +84,29 @@ def failed(runtime: Runtime, attempt: Attempt, error: DCarbonError) -> None:
         session_row.error_code = error.code
         session_row.error_message = error.display_message
         row = session.get_one(Authorization, attempt.authorization_id, with_for_update=True)
-        mark_failed(session, row, error, actor=Actor(attempt.person_id), now=now)
+        mark_failed(runtime, session, row, error, actor=Actor(attempt.person_id), now=now)
 
 
 def mark_failed(
-    session: Session, row: Authorization, error: DCarbonError, *, actor: Actor, now: datetime
+    runtime: Runtime,
+    session: Session,
+    row: Authorization,
+    error: DCarbonError,
+    *,
+    actor: Actor,
+    now: datetime,
 ) -> None:
-    """Move a pending authorization to ``failed`` with the reason people see."""
+    """Move a pending authorization to ``failed`` with the reason people see, and tell them by mail.
+
+    One that works, by another attempt, keeps working: only the audit log tells of this failure.
+    """
     if row.status == AuthStatus.PENDING:
         row.status, row.status_at = AuthStatus.FAILED, now
-    row.reason_code, row.reason = error.code, error.display_message
-    session.get_one(Facility, row.facility_id).auth_status = row.status
+    if row.status in {AuthStatus.FAILED, AuthStatus.EXPIRED}:
+        row.reason_code, row.reason = error.code, error.display_message
+        url = runtime.settings.public_url
+        notices.authorization_failed(session, row, error, actor=actor, public_url=url, now=now)
+    _show(session, row)
     audit.record(
         session,
         AuditEvent.AUTHORIZATION_FAILED,
@@ -94,14 +119,14 @@ def mark_failed(
 
 
 def mark_expired(
-    session: Session, row: Authorization, error: DCarbonError, *, now: datetime
+    runtime: Runtime, session: Session, row: Authorization, error: DCarbonError, *, now: datetime
 ) -> None:
-    """Move an authorization to ``expired``: its grant is gone and the customer acts."""
+    """Move an authorization to ``expired``: its grant is gone, and the customer is asked to act."""
     if row.status != AuthStatus.AUTHORIZED:
         return
     row.status, row.status_at = AuthStatus.EXPIRED, now
     row.reason_code, row.reason = error.code, error.display_message
-    session.get_one(Facility, row.facility_id).auth_status = row.status
+    _show(session, row)
     audit.record(
         session,
         AuditEvent.AUTHORIZATION_EXPIRED,
@@ -111,18 +136,32 @@ def mark_expired(
         authorization_id=row.id,
         code=error.code,
     )
+    url = runtime.settings.public_url
+    notices.reauthorization_needed(session, row, public_url=url, now=now)
 
 
 def _authorize(
     session: Session, row: Authorization, external_id: str | None, *, actor: Actor, now: datetime
-) -> None:
+) -> bool:
+    """Let a locked authorization be in force; ``False`` when nobody wants it any more.
+
+    Then it was ended meanwhile, or another utility was authorized: the consent just given is ended
+    at the provider again.
+    """
+    facility = session.get_one(Facility, row.facility_id, with_for_update=True)
+    row.external_id = external_id
+    if row.status == AuthStatus.REVOKED or _is_taken(session, row):
+        _end_again(session, row, actor=actor, now=now)
+        return False
+    if row.status == AuthStatus.FAILED:
+        # Another attempt failed after this one was opened; each is a retry of its own.
+        row.status = AuthStatus.PENDING
     if row.status != AuthStatus.AUTHORIZED:
         require_move(AuthStatus(row.status), AuthStatus.AUTHORIZED)
+        notices.authorization_done(session, row, actor=actor, now=now)
     row.status, row.status_at, row.authorized_at = AuthStatus.AUTHORIZED, now, now
-    row.external_id = external_id
     row.reason_code = row.reason = None
     work.set_health(row, "ok", code=None, now=now)
-    facility = session.get_one(Facility, row.facility_id)
     facility.auth_method, facility.auth_provider = row.method, row.utility
     facility.auth_id, facility.auth_status = external_id, row.status
     audit.record(
@@ -135,6 +174,39 @@ def _authorize(
         provider=row.provider,
     )
     work.open_collection(session, row.id, reason="newly authorized", now=now)
+    return True
+
+
+def _show(session: Session, row: Authorization) -> None:
+    """Let the facility show this authorization's status, if that is the one it speaks of."""
+    facility = session.get_one(Facility, row.facility_id)
+    if (facility.auth_method, facility.auth_provider) == (row.method, row.utility):
+        facility.auth_status = row.status
+
+
+def _is_taken(session: Session, row: Authorization) -> bool:
+    """Is another authorization of the same facility in force?"""
+    other = select(Authorization.id).where(
+        Authorization.facility_id == row.facility_id,
+        Authorization.id != row.id,
+        Authorization.status == AuthStatus.AUTHORIZED,
+    )
+    return session.scalar(other.limit(1)) is not None
+
+
+def _end_again(session: Session, row: Authorization, *, actor: Actor, now: datetime) -> None:
+    reason = "authorized when it was no longer wanted"
+    if row.status == AuthStatus.REVOKED:
+        endings.ask_provider_to_end(session, row, actor=actor, reason=reason, now=now)
+    else:
+        endings.end_here(session, row, actor=actor, reason=reason, now=now)
+
+
+def _unwanted() -> InvalidTransition:
+    return InvalidTransition(
+        "ended or replaced meanwhile",
+        code="authorization_not_wanted",
+    )
 
 
 def _last_segment(uri: str | None) -> str | None:

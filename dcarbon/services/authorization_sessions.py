@@ -18,6 +18,7 @@ from dcarbon.db.authorizations import (
     shard_of,
 )
 from dcarbon.db.base import new_id
+from dcarbon.db.facilities import Facility
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import AuthorizationDeclined, InvalidTransition
 from dcarbon.domain.states import AuthMethod, AuthStatus
@@ -108,26 +109,19 @@ def take(runtime: Runtime, state: str | None, *, browser: str | None) -> Attempt
     ``state_other_browser``.
     """
     if not state:
-        raise _refused("state_missing", "The utility's answer was incomplete. Please start again.")
+        raise _refused("state_missing")
     with runtime.sessions.begin() as session:
         row = session_by_state(session, hashed(state))
         if row is None:
-            raise _refused("state_unknown", "We do not know this attempt. Please start again.")
+            raise _refused("state_unknown")
         if row.consumed_at is not None:
-            raise _refused(
-                "state_used",
-                "This answer was already used. Look at the facility to see how it stands.",
-            )
+            raise _refused("state_used")
         if row.expires_at <= runtime.now():
             raise expired()
         if row.browser_hash is not None and (
             browser is None or not secrets.compare_digest(row.browser_hash, hashed(browser))
         ):
-            raise _refused(
-                "state_other_browser",
-                "This attempt was started in another browser. Please finish it there or start "
-                "again here.",
-            )
+            raise _refused("state_other_browser")
         row.consumed_at = runtime.now()
         authorization = session.get_one(Authorization, row.authorization_id)
         sealed = row.code_verifier_sealed
@@ -147,7 +141,7 @@ def remember_referral(runtime: Runtime, session_id: UUID, referral: str) -> None
 
 def expired() -> AuthorizationDeclined:
     """Return the error of an attempt nobody finished in time."""
-    return _refused("state_expired", "This attempt took too long. Please start again.")
+    return _refused("state_expired")
 
 
 def hashed(text: str) -> bytes:
@@ -173,12 +167,22 @@ def _authorization(
         raise InvalidTransition(
             "already authorized",
             code="already_authorized",
-            display_message="This facility is already authorized. To use another utility, change "
-            "the provider in the facility's settings.",
         )
     for row in rows:
         if row.provider == provider and row.utility == utility:
             return row
+    # Two tabs starting at once: the second waits here and takes up what the first has made.
+    session.scalar(select(Facility.id).where(Facility.id == facility_id).with_for_update())
+    made = session.scalar(
+        select(Authorization).where(
+            Authorization.facility_id == facility_id,
+            Authorization.provider == provider,
+            Authorization.utility == utility,
+            Authorization.status == AuthStatus.PENDING,
+        )
+    )
+    if made is not None:
+        return made
     identity = new_id()
     authorization = Authorization(
         id=identity,
@@ -210,5 +214,5 @@ def _attempt(
     )
 
 
-def _refused(code: str, words: str) -> AuthorizationDeclined:
-    return AuthorizationDeclined(code, code=code, display_message=words)
+def _refused(code: str) -> AuthorizationDeclined:
+    return AuthorizationDeclined(code, code=code)

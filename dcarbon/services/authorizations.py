@@ -10,10 +10,19 @@ from uuid import UUID
 from sqlalchemy import select
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession
+from dcarbon.db.facilities import Facility
 from dcarbon.db.work_orders import WorkOrder
-from dcarbon.domain.errors import AuthorizationDeclined, DCarbonError, InvalidInput, NotFound
+from dcarbon.domain.errors import (
+    AuthorizationDeclined,
+    ClientCredentialsRejected,
+    DCarbonError,
+    InvalidInput,
+    InvalidTransition,
+    NotFound,
+    ProviderUnavailable,
+)
 from dcarbon.domain.secrets import Secret
-from dcarbon.domain.states import AuthMethod
+from dcarbon.domain.states import AuthMethod, AuthStatus
 from dcarbon.providers.green_button import oauth
 from dcarbon.providers.green_button.token_response import TokenSet
 from dcarbon.providers.profile import Method
@@ -21,7 +30,7 @@ from dcarbon.providers.utilityapi.client import UtilityApiClient, hosted_form_ur
 from dcarbon.providers.utilityapi.returns import return_error
 from dcarbon.services import authorization_records as records
 from dcarbon.services import authorization_sessions as attempts
-from dcarbon.services import facilities, grants
+from dcarbon.services import facilities, grants, work
 from dcarbon.services.actors import Actor
 from dcarbon.services.authorization_sessions import Attempt
 from dcarbon.services.runtime import Runtime
@@ -96,6 +105,66 @@ def start_green_button(
     return Started(attempt.session_id, url)
 
 
+def start(
+    runtime: Runtime,
+    facility_id: UUID,
+    *,
+    method: str,
+    utility: str,
+    actor: Actor,
+    browser: str | None,
+) -> Started:
+    """Start by either method: ``utility`` is a profile's key (``pge``) or UtilityAPI's code.
+
+    Raises what :func:`start_green_button` and :func:`start_utilityapi` raise.
+    """
+    if method == AuthMethod.GREEN_BUTTON:
+        return start_green_button(
+            runtime, facility_id=facility_id, provider=utility, actor=actor, browser=browser
+        )
+    if method == AuthMethod.UTILITYAPI:
+        return start_utilityapi(
+            runtime, facility_id=facility_id, utility=utility, actor=actor, browser=browser
+        )
+    raise InvalidInput("unknown method", display_message="Please choose a utility.")
+
+
+def retry(runtime: Runtime, facility_id: UUID, *, actor: Actor, browser: str | None) -> Started:
+    """Start again at the utility chosen last: after a failure, or to authorize again.
+
+    Raises :class:`InvalidTransition` (``utility_not_chosen``) when there is nothing to start again,
+    else as :func:`start`.
+    """
+    with runtime.sessions() as session:
+        facilities.get(session, facility_id, actor=actor)
+        chosen = session.scalar(
+            select(Authorization)
+            .join(Facility, Facility.id == Authorization.facility_id)
+            .where(
+                Facility.id == facility_id,
+                Authorization.status != AuthStatus.REVOKED,
+                Authorization.method == Facility.auth_method,
+                Authorization.utility == Facility.auth_provider,
+            )
+            .order_by(Authorization.id.desc())
+            .limit(1)
+        )
+    if chosen is None:
+        raise InvalidTransition(
+            "nothing to start again",
+            code="utility_not_chosen",
+        )
+    is_green_button = chosen.method == AuthMethod.GREEN_BUTTON
+    return start(
+        runtime,
+        facility_id,
+        method=chosen.method,
+        utility=chosen.provider if is_green_button else chosen.utility,
+        actor=actor,
+        browser=browser,
+    )
+
+
 def complete_green_button(
     runtime: Runtime, *, parameters: Mapping[str, str], browser: str | None
 ) -> Completed:
@@ -109,9 +178,9 @@ def complete_green_button(
         return Completed(None, None, None, "failed", None, error)
     try:
         tokens = _exchange(runtime, attempt, parameters)
+        records.authorized_by_tokens(runtime, attempt, tokens)
     except DCarbonError as error:
         return _failed(runtime, attempt, error)
-    records.authorized_by_tokens(runtime, attempt, tokens)
     return _completed(attempt, "authorized")
 
 
@@ -120,7 +189,8 @@ def start_utilityapi(
 ) -> Started:
     """Make a hosted form at UtilityAPI and say where to send the customer.
 
-    Raises as :func:`start_green_button`, and what the provider raises: the form is made now.
+    Raises as :func:`start_green_button`, and what the provider raises: the form is made now. When
+    it cannot be made, the attempt is over and says why.
     """
     if not utility.strip() or len(utility) > 64:  # noqa: PLR2004 — codes are a few letters
         raise InvalidInput("no utility", display_message="Please choose the utility.")
@@ -135,7 +205,11 @@ def start_utilityapi(
         actor=actor,
         browser=browser,
     )
-    form = client.create_form(utility=utility.strip())
+    try:
+        form = client.create_form(utility=utility.strip())
+    except DCarbonError as error:
+        records.failed(runtime, attempt, error)
+        raise
     attempts.remember_form(runtime, attempt.session_id, form.uid)
     url = hosted_form_url(
         form.url,
@@ -165,12 +239,19 @@ def complete_utilityapi(
         if not referral:
             raise AuthorizationDeclined("no referral came back", code="referral_missing")
         attempts.remember_referral(runtime, attempt.session_id, referral)
-        status = records.resolve_referral(
-            runtime, attempt.authorization_id, referral, utilityapi_client(runtime)
-        )
+        status = _resolved(runtime, attempt.authorization_id, referral)
     except DCarbonError as error:
         return _failed(runtime, attempt, error)
     return _completed(attempt, status)
+
+
+def _resolved(runtime: Runtime, authorization_id: UUID, referral: str) -> str:
+    """Look for the authorization now, or later when the provider cannot say: consent is given."""
+    try:
+        client = utilityapi_client(runtime)
+        return records.resolve_referral(runtime, authorization_id, referral, client)
+    except (ProviderUnavailable, ClientCredentialsRejected):
+        return records.resolve_later(runtime, authorization_id)
 
 
 def session_status(
@@ -192,7 +273,10 @@ def session_status(
             return SessionStatus("failed", authorization.provider, late.code, late.display_message)
         order = session.scalar(
             select(WorkOrder)
-            .where(WorkOrder.authorization_id == authorization.id)
+            .where(
+                WorkOrder.authorization_id == authorization.id,
+                WorkOrder.kind.in_(("collect", "repull")),
+            )
             .order_by(WorkOrder.id.desc())
             .limit(1)
         )
@@ -201,25 +285,17 @@ def session_status(
             authorization.provider,
             authorization.reason_code,
             authorization.reason,
-            _progress(order),
+            work.progress_of(order),
         )
 
 
-def _progress(order: WorkOrder | None) -> dict[str, object]:
-    """Return how far the latest collection is; ``state`` is waiting, collecting or done."""
-    if order is None:
-        return {}
-    if order.done_at is not None:
-        return {**order.progress, "state": "done" if order.outcome == "done" else "stopped"}
-    return {**order.progress, "state": "collecting" if order.progress else "waiting"}
-
-
 def utilityapi_client(runtime: Runtime) -> UtilityApiClient:
-    """Return this installation's view of UtilityAPI."""
+    """Return this installation's view of UtilityAPI.
+
+    Raises :class:`ClientCredentialsRejected` (``provider_not_set_up``) without an API token.
+    """
     token = runtime.providers.credentials("utilityapi").api_token
-    if token is None:
-        message = "UtilityAPI is not set up here: DCARBON_PROVIDERS__UTILITYAPI__API_TOKEN."
-        raise InvalidInput(message, code="provider_not_set_up")
+    assert token is not None  # the registry hands out no credentials without it
     return UtilityApiClient(runtime.providers.transport("utilityapi"), token)
 
 

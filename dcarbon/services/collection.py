@@ -88,12 +88,15 @@ def collect(
         job.authorization.utility,
         (job.start, job.end),
     )
+    waiting: Waiting | None = None
     try:
         _require_authorized(runtime, job)
-        outcome, waiting = _run(runtime, job, outcome)
+        # Counted after each step: an error does not undo what came before it.
+        for outcome, waiting in _run(runtime, job, outcome):  # noqa: B007, B020 — read below
+            continue
     except DCarbonError as error:
         if error.is_ours:
-            collection_records.broken(runtime, job, error)
+            collection_records.broken(runtime, job, error, _counts(outcome))
             raise
         collection_records.stopped(runtime, job, error, _counts(outcome))
         return replace(outcome, error=error)
@@ -146,11 +149,21 @@ def _require_authorized(runtime: Runtime, job: Job) -> None:
             job.authorization = session.get_one(Authorization, authorization.id)
         return
     if authorization.status != AuthStatus.AUTHORIZED:
-        raise InvalidTransition(
-            f"authorization is {authorization.status}",
-            code="not_authorized",
-            display_message="This facility is not authorized; there is nothing to collect.",
-        )
+        raise _not_authorized(authorization.status)
+
+
+def _require_in_force(runtime: Runtime, authorization_id: UUID) -> None:
+    with runtime.sessions() as session:
+        status = session.get_one(Authorization, authorization_id).status
+    if status == AuthStatus.REVOKED:
+        raise _not_authorized(status)
+
+
+def _not_authorized(status: str) -> InvalidTransition:
+    return InvalidTransition(
+        f"authorization is {status}",
+        code="not_authorized",
+    )
 
 
 def _open_referral(runtime: Runtime, authorization_id: UUID) -> str | None:
@@ -168,10 +181,12 @@ def _open_referral(runtime: Runtime, authorization_id: UUID) -> str | None:
 
 def _run(
     runtime: Runtime, job: Job, outcome: CollectionOutcome
-) -> tuple[CollectionOutcome, Waiting | None]:
+) -> Iterator[tuple[CollectionOutcome, Waiting | None]]:
+    """Yield how it stands after each step."""
     if job.authorization.status != AuthStatus.AUTHORIZED:
         again = runtime.now() + LOOK_AGAIN
-        return outcome, Waiting("the provider has not made the authorization yet", again)
+        yield outcome, Waiting("the provider has not made the authorization yet", again)
+        return
     origin = _origin(runtime, job.authorization)
     waiting: Waiting | None = None
     meters: set[UUID] = set()
@@ -180,6 +195,8 @@ def _run(
         if isinstance(step, Waiting):
             waiting = step
         else:
+            # Access may end while a long collection runs: what arrives after that is not kept.
+            _require_in_force(runtime, job.authorization.id)
             ingested = _ingest(runtime, origin, step)
             outcome = _counted(outcome, ingested)
             meters.update(ingested.stored.meter_ids if ingested.stored else ())
@@ -189,7 +206,7 @@ def _run(
                 meters_found=len(meters),
                 readings=outcome.readings,
             )
-    return outcome, waiting
+        yield outcome, waiting
 
 
 def _steps(runtime: Runtime, job: Job) -> Iterator[Step]:
@@ -247,7 +264,7 @@ def _counted(outcome: CollectionOutcome, ingested: Ingested) -> CollectionOutcom
 
 
 def _with_totals(runtime: Runtime, job: Job, outcome: CollectionOutcome) -> CollectionOutcome:
-    totals = collection_records.cover_and_total(runtime, job)
+    totals = collection_records.cover_and_total(runtime, job, all_read=not outcome.unreadable)
     return replace(
         outcome,
         meters=totals.meters,

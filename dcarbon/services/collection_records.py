@@ -26,12 +26,16 @@ from dcarbon.domain.errors import (
     ReauthorizationRequired,
 )
 from dcarbon.domain.flows import Measure, Unit
+from dcarbon.domain.states import AuthStatus
 from dcarbon.services import audit, authorization_records, work
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.runtime import Runtime
 
 BLOCKED_RETRY = timedelta(hours=1)
 """How soon to look again when an administrator or developer has to act first."""
+
+_NOT_THE_CUSTOMERS = (ProviderUnavailable, ClientCredentialsRejected)
+"""What no customer can mend: an authorization that is still pending stays so."""
 
 _TOTALS = text("""
     select i.direction, sum(i.value) from intervals i
@@ -51,6 +55,8 @@ class Job:
     end: datetime
     attempt_id: UUID
     order_id: UUID | None
+    order_attempts: int = 0
+    """Of the order when the collection began: more of them since then mean it was woken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ def begin(
             end or now,
             attempt.id,
             order.id if order else None,
+            order.attempts if order else 0,
         )
 
 
@@ -123,15 +130,19 @@ def finished(runtime: Runtime, job: Job, counts: dict[str, int]) -> None:
 
 
 def waiting(runtime: Runtime, job: Job, again_at: datetime, counts: dict[str, int]) -> None:
-    """The provider is not ready: the order stays open and is taken up again."""
+    """The provider is not ready: the order stays open and is taken up again.
+
+    Where a notification brought the order forward meanwhile, it stays there.
+    """
     now = runtime.now()
     with runtime.sessions.begin() as session:
         attempt = _close_attempt(session, job, counts, now=now)
         attempt.next_try_at = again_at
         if job.order_id is not None:
-            order = session.get_one(WorkOrder, job.order_id)
+            order = session.get_one(WorkOrder, job.order_id, with_for_update=True)
+            if order.attempts == job.order_attempts:
+                order.not_before = again_at
             order.attempts += 1
-            order.not_before = again_at
 
 
 def stopped(runtime: Runtime, job: Job, error: DCarbonError, counts: dict[str, int]) -> None:
@@ -142,15 +153,15 @@ def stopped(runtime: Runtime, job: Job, error: DCarbonError, counts: dict[str, i
         attempt.error_code, attempt.error_detail = error.code, str(error)[:500]
         row = session.get_one(Authorization, job.authorization.id, with_for_update=True)
         if isinstance(error, ReauthorizationRequired):
-            authorization_records.mark_expired(session, row, error, now=now)
+            authorization_records.mark_expired(runtime, session, row, error, now=now)
             work.set_health(row, "blocked", code=error.code, now=now)
             _close(session, job, "given_up", now)
             return
         if isinstance(error, InvalidTransition):
             _close(session, job, "cancelled", now)
             return
-        if row.status == "pending" and not isinstance(error, ProviderUnavailable):
-            authorization_records.mark_failed(session, row, error, actor=SYSTEM, now=now)
+        if row.status == AuthStatus.PENDING and not isinstance(error, _NOT_THE_CUSTOMERS):
+            authorization_records.mark_failed(runtime, session, row, error, actor=SYSTEM, now=now)
             _close(session, job, "given_up", now)
             return
         health = "delayed" if isinstance(error, ProviderUnavailable) else "blocked"
@@ -160,15 +171,19 @@ def stopped(runtime: Runtime, job: Job, error: DCarbonError, counts: dict[str, i
             work.postpone(session, job.order_id, until=attempt.next_try_at, error=error)
 
 
-def broken(runtime: Runtime, job: Job, error: DCarbonError) -> None:
+def broken(runtime: Runtime, job: Job, error: DCarbonError, counts: dict[str, int]) -> None:
     """We are broken: the attempt says so, the order stays as it is for the next run."""
     with runtime.sessions.begin() as session:
-        attempt = _close_attempt(session, job, {}, now=runtime.now())
+        attempt = _close_attempt(session, job, counts, now=runtime.now())
         attempt.error_code, attempt.error_detail = error.code, str(error)[:500]
 
 
-def cover_and_total(runtime: Runtime, job: Job) -> Totals:
-    """Bring coverage up to date over the window and sum what is stored in it."""
+def cover_and_total(runtime: Runtime, job: Job, *, all_read: bool) -> Totals:
+    """Bring coverage up to date over the window and sum what is stored in it.
+
+    Unless ``all_read``, an empty day is not *asked and empty*: its readings may have been in what
+    could not be read.
+    """
     now = runtime.now()
     identity = job.authorization.id
     with runtime.sessions.begin() as session:
@@ -180,7 +195,7 @@ def cover_and_total(runtime: Runtime, job: Job) -> Totals:
                 zone=ZoneInfo(meter.time_zone),
                 start=job.start,
                 end=job.end,
-                asked_at=now,
+                asked_at=now if all_read else None,
                 now=now,
             )
         energy = _energy(session, job)

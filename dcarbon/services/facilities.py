@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,13 +15,17 @@ from sqlalchemy.orm import Session
 from dcarbon.db import facilities
 from dcarbon.db.engine import Sessions
 from dcarbon.db.facilities import Facility, FacilityRole
+from dcarbon.domain import facility_answers
 from dcarbon.domain.audit_events import AuditEvent
-from dcarbon.domain.errors import InvalidInput, NotFound
+from dcarbon.domain.errors import AnswersInvalid, InvalidInput, NotFound
 from dcarbon.services import audit
 from dcarbon.services.actors import Actor
+from dcarbon.services.runtime import Runtime
 
 MAY_AUTHORIZE = frozenset({"operator", "owner_operator"})
 """Roles that may authorise a utility; a plain owner invites an operator instead."""
+MAY_EDIT = frozenset({"owner", "owner_operator"})
+"""Roles that may change what is said of a facility, and invite an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,34 @@ def create(
     if owner is None:
         raise InvalidInput("a facility needs a person")
     with sessions.begin() as session:
-        facility = Facility(
-            account_kind=account_kind, created_at=now, **_columns(details), auth_status=None
+        return add(
+            session,
+            _columns(details),
+            account_kind=account_kind,
+            role=role,
+            person_id=owner,
+            actor=actor,
+            now=now,
         )
-        session.add(facility)
-        session.flush()
-        session.add(FacilityRole(facility_id=facility.id, person_id=owner, role=role, since=now))
-        audit.record(
-            session, AuditEvent.FACILITY_CREATED, actor=actor, at=now, facility_id=facility.id
-        )
-        return facility
+
+
+def add(
+    session: Session,
+    values: Mapping[str, object],
+    *,
+    account_kind: str,
+    role: str,
+    person_id: UUID,
+    actor: Actor,
+    now: datetime,
+) -> Facility:
+    """Add a facility with one person in a role; ``values`` were found good. Does not commit."""
+    facility = Facility(account_kind=account_kind, created_at=now, **values, auth_status=None)
+    session.add(facility)
+    session.flush()
+    session.add(FacilityRole(facility_id=facility.id, person_id=person_id, role=role, since=now))
+    audit.record(session, AuditEvent.FACILITY_CREATED, actor=actor, at=now, facility_id=facility.id)
+    return facility
 
 
 def get(session: Session, facility_id: UUID, *, actor: Actor) -> Facility:
@@ -97,15 +119,86 @@ def require_may_authorize(session: Session, facility_id: UUID, *, actor: Actor) 
     facility = get(session, facility_id, actor=actor)
     if actor.is_admin:
         return facility
-    role = facilities.role_of(session, facility_id, actor.person_id) if actor.person_id else None
-    if role not in MAY_AUTHORIZE:
+    if role_at(session, facility_id, actor=actor) not in MAY_AUTHORIZE:
         raise InvalidInput(
             "role may not authorize",
             code="operator_needed",
-            display_message="The operator of this facility authorizes the utility. Please invite "
-            "the operator, or take the role Owner + Operator.",
         )
     return facility
+
+
+def require_may_edit(session: Session, facility_id: UUID, *, actor: Actor) -> Facility:
+    """Return the facility if the actor owns it; one they only operate is :class:`InvalidInput`."""
+    facility = get(session, facility_id, actor=actor)
+    if not actor.is_admin and role_at(session, facility_id, actor=actor) not in MAY_EDIT:
+        raise InvalidInput(
+            "role may not edit",
+            code="owner_needed",
+        )
+    return facility
+
+
+def role_at(session: Session, facility_id: UUID, *, actor: Actor) -> str | None:
+    """Return the actor's role at a facility, ``None`` without one (as for most admins)."""
+    if actor.person_id is None:
+        return None
+    return facilities.role_of(session, facility_id, actor.person_id)
+
+
+def update(
+    runtime: Runtime, facility_id: UUID, *, answers: Mapping[str, str], actor: Actor
+) -> Facility:
+    """Change some details of a facility, as typed; what is not named stays. Owners only.
+
+    Raises :class:`AnswersInvalid` with a sentence per field, and changes nothing then.
+    """
+    now = runtime.now()
+    with runtime.sessions.begin() as session:
+        facility = require_may_edit(session, facility_id, actor=actor)
+        found = facility_answers.read({**answers_of(facility), **answers}, today=now.date())
+        # Imported and older facilities may lack what is asked today: only what is sent is judged.
+        errors = {name: words for name, words in found.errors.items() if name in answers}
+        if unknown := set(answers) - set(facility_answers.FIELDS):
+            errors |= dict.fromkeys(unknown, "This is not something a facility has.")
+        if errors:
+            raise AnswersInvalid(errors)
+        write_details(session, facility, {n: found.values[n] for n in answers}, actor=actor, at=now)
+        return facility
+
+
+def write_details(
+    session: Session,
+    facility: Facility,
+    values: Mapping[str, object],
+    *,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Write details that were found good, and which fields changed into the audit log."""
+    changed = sorted(name for name, value in values.items() if getattr(facility, name) != value)
+    for name in changed:
+        setattr(facility, name, values[name])
+    if changed:
+        audit.record(
+            session,
+            AuditEvent.FACILITY_UPDATED,
+            actor=actor,
+            at=at,
+            facility_id=facility.id,
+            fields=changed,
+        )
+
+
+def answers_of(facility: Facility) -> dict[str, str]:
+    """Return a facility's details as they would be typed."""
+    found: dict[str, str] = {}
+    for name in facility_answers.FIELDS:
+        value = getattr(facility, name)
+        if isinstance(value, Decimal):
+            found[name] = f"{value.normalize():f}"
+        else:
+            found[name] = "" if value is None else str(value)
+    return found
 
 
 def scope(actor: Actor) -> Select[UUID]:

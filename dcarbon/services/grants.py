@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import func, text, update
 from sqlalchemy.orm import Session
 
-from dcarbon.db.authorizations import Authorization, Grant, current_grant
+from dcarbon.db.authorizations import Authorization, AuthorizationSession, Grant, current_grant
 from dcarbon.db.base import new_id
 from dcarbon.db.sealing import KeyRing
 from dcarbon.domain.errors import ReauthorizationRequired
 from dcarbon.domain.secrets import Secret
+from dcarbon.domain.states import AuthStatus
 from dcarbon.providers.green_button.oauth import OAuthClient
 from dcarbon.providers.green_button.token_response import TokenSet
 from dcarbon.services.runtime import Runtime
@@ -75,6 +76,33 @@ def access_token(
         return _refresh(runtime, authorization_id, grant)
 
 
+def for_revocation(runtime: Runtime, authorization_id: UUID) -> OpenGrant | None:
+    """Return the grant of an authorization that has ended, only to end it at the provider too."""
+    with runtime.sessions() as session:
+        row = current_grant(session, authorization_id)
+        return _opened(runtime.keys, row) if row else None
+
+
+def destroy(session: Session, authorization_id: UUID, *, now: datetime) -> None:
+    """Destroy every token an authorization ever had, and what was sealed beside them; the rows stay
+    and say when each grant ended.
+    """
+    session.execute(
+        update(Grant)
+        .where(Grant.authorization_id == authorization_id)
+        .values(
+            sealed=b"",
+            ended_at=func.coalesce(Grant.ended_at, now),
+            end_reason=func.coalesce(Grant.end_reason, "revoked"),
+        )
+    )
+    session.execute(
+        update(AuthorizationSession)
+        .where(AuthorizationSession.authorization_id == authorization_id)
+        .values(code_verifier_sealed=None)
+    )
+
+
 def _good(grant: OpenGrant, refused: Secret | None, *, now: datetime) -> bool:
     if refused is not None and grant.access_token == refused:
         return False
@@ -112,13 +140,19 @@ def _open_current(runtime: Runtime, authorization_id: UUID) -> OpenGrant:
         row = current_grant(session, authorization_id)
         if row is None:
             raise ReauthorizationRequired("there is no grant")
-        plain = orjson.loads(runtime.keys.open(row.sealed, bound_to=authorization_id))
-        return OpenGrant(
-            access_token=Secret(plain["access_token"]),
-            refresh_token=Secret(plain["refresh_token"]) if plain["refresh_token"] else None,
-            scope=plain["scope"],
-            access_expires_at=row.access_expires_at,
-        )
+        if session.get_one(Authorization, authorization_id).status == AuthStatus.REVOKED:
+            raise ReauthorizationRequired("the access was ended here", code="access_ended")
+        return _opened(runtime.keys, row)
+
+
+def _opened(keys: KeyRing, row: Grant) -> OpenGrant:
+    plain = orjson.loads(keys.open(row.sealed, bound_to=row.authorization_id))
+    return OpenGrant(
+        access_token=Secret(plain["access_token"]),
+        refresh_token=Secret(plain["refresh_token"]) if plain["refresh_token"] else None,
+        scope=plain["scope"],
+        access_expires_at=row.access_expires_at,
+    )
 
 
 def _seal(keys: KeyRing, authorization_id: UUID, tokens: TokenSet) -> bytes:

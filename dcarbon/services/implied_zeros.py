@@ -72,7 +72,8 @@ def _place(
 def _zeros(readings: pa.Table, *, net: int, absent: int, present: int, sign: int) -> pa.Table:
     """Return zeros of ``absent`` where ``net`` is all of ``present`` (``sign`` -1: received)."""
     channel = readings["channel"].to_numpy()
-    key = readings["start"].cast("int64").to_numpy() * (1 << 22) + readings["duration_s"].to_numpy()
+    # A duration is an int32: beside it the start fits an int64 until the year 2106.
+    key = readings["start"].cast("int64").to_numpy() * (1 << 31) + readings["duration_s"].to_numpy()
     value = readings["value"].to_numpy()
     at_net, at_present = np.flatnonzero(channel == net), np.flatnonzero(channel == present)
     order = at_present[np.argsort(key[at_present], kind="stable")]

@@ -117,10 +117,8 @@ def _require_readings(parsed: ParsedPayload) -> None:
         raise UnreadablePayload(
             "no reading has a usable time",
             code="times_unusable",
-            display_message="The times of this file's readings cannot be used, so none was stored.",
         )
     raise UnreadablePayload(
         "no interval readings",
         code="no_intervals",
-        display_message="This file holds no interval readings: there is nothing to import.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -19,6 +20,11 @@ from dcarbon.providers.utilityapi.parse import parse_events
 from dcarbon.services import work
 from dcarbon.services.runtime import Runtime
 
+REPEATED_WITHIN = timedelta(hours=1)
+"""The same address announced again so soon after it was fetched is the same notification twice."""
+
+_HOST_SLASHES = 3
+"""In an address that is nothing but scheme, host and a first path segment."""
 _WAKING = ("meter_intervals_added", "meter_historical_collection_finished", "authorization_update")
 
 
@@ -47,7 +53,6 @@ def utilityapi_event(runtime: Runtime, *, salt: str, signature: str, body: bytes
         raise InvalidInput(
             "webhook signature is wrong",
             code="signature_invalid",
-            display_message="The signature does not fit.",
         )
     uids = {
         event.authorization_uid
@@ -68,25 +73,32 @@ def utilityapi_event(runtime: Runtime, *, salt: str, signature: str, body: bytes
 
 
 def _wake(runtime: Runtime, session: Session, provider: str, notice: Notice) -> int:
-    awaited = session.scalar(
+    # The data may lie below the address asked for, one per usage point (reference 4.4).
+    addresses = _with_parents(notice.resource_uri)
+    batches = (
         select(AwaitedBatch)
         .join(Authorization, Authorization.id == AwaitedBatch.authorization_id)
-        .where(
-            AwaitedBatch.url_key == notice.resource_uri,
-            AwaitedBatch.fetched_at.is_(None),
-            Authorization.provider == provider,
-        )
+        .where(AwaitedBatch.url_key.in_(addresses), Authorization.provider == provider)
         .order_by(AwaitedBatch.id.desc())
         .limit(1)
     )
+    awaited = session.scalar(batches.where(AwaitedBatch.fetched_at.is_(None)))
     if awaited is not None:
-        awaited.notified_at, awaited.notified_url = runtime.now(), notice.uri
+        session.refresh(awaited, with_for_update=True)
+        named = (awaited.notified_url or "").split()
+        if notice.uri in named or len(named) >= notifications.MAX_NOTICES:
+            return 0
+        awaited.notified_at, awaited.notified_url = runtime.now(), "\n".join([*named, notice.uri])
         _open(runtime, session, awaited.authorization_id, reason="the utility prepared the data")
         return 1
+    just_now = AwaitedBatch.fetched_at >= runtime.now() - REPEATED_WITHIN
+    fetched = session.scalar(batches.where(just_now))
+    if fetched is not None and notice.uri in (fetched.notified_url or "").split():
+        return 0
     identity = session.scalar(
         select(Authorization.id).where(
             Authorization.provider == provider,
-            Authorization.resource_uri == notice.resource_uri,
+            Authorization.resource_uri.in_(addresses),
             Authorization.status == AuthStatus.AUTHORIZED,
         )
     )
@@ -96,13 +108,27 @@ def _wake(runtime: Runtime, session: Session, provider: str, notice: Notice) -> 
     return 1
 
 
+def _with_parents(address: str) -> list[str]:
+    """Return an address and those it lies below, down to its host."""
+    found = [address.rstrip("/")]
+    while found[-1].count("/") > _HOST_SLASHES:
+        found.append(found[-1].rpartition("/")[0])
+    return found
+
+
 def _open(runtime: Runtime, session: Session, authorization_id: UUID, *, reason: str) -> None:
     """Bring an open order forward, or open one."""
     now = runtime.now()
     order = session.scalar(
-        select(WorkOrder).where(
-            WorkOrder.authorization_id == authorization_id, WorkOrder.done_at.is_(None)
+        select(WorkOrder)
+        .where(
+            WorkOrder.authorization_id == authorization_id,
+            WorkOrder.done_at.is_(None),
+            WorkOrder.kind.in_(("collect", "repull")),
         )
+        .order_by(WorkOrder.not_before)
+        .limit(1)
+        .with_for_update()
     )
     if order is None:
         work.open_collection(session, authorization_id, reason=reason, now=now)

@@ -20,7 +20,7 @@ from dcarbon.db import coverage_days, interval_days_writing
 from dcarbon.db.interval_days_writing import SeriesReadings
 from dcarbon.db.meters import Meter, MeterChannel, Series
 from dcarbon.providers.columns import ChannelFacts, MeterFacts, ParsedPayload
-from dcarbon.services import implied_zeros
+from dcarbon.services import implied_zeros, wall_clock
 
 DAY_S = 86_400
 UNNAMED = "unnamed"
@@ -316,30 +316,8 @@ def _starts(parsed: ParsedPayload, origin: Origin) -> np.ndarray:
         local = parsed.looks_like_local_clock
     if not local or starts.size == 0:
         return starts
-    zone = ZoneInfo(origin.time_zone)
-    hours, inverse = np.unique(starts // 3600, return_inverse=True)
-    offsets = np.array([_offset_of_wall_hour(int(hour), zone) for hour in hours], dtype=np.int64)
-    instants = starts - offsets[inverse]
-    return _second_of_repeated_hour(instants, parsed.readings["channel"].to_numpy())
-
-
-def _offset_of_wall_hour(hour: int, zone: ZoneInfo) -> int:
-    wall = datetime.fromtimestamp(hour * 3600, tz=UTC).replace(tzinfo=zone)
-    offset = wall.utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
-
-
-def _second_of_repeated_hour(instants: np.ndarray, channels: np.ndarray) -> np.ndarray:
-    """Move the second of two equal starts of a channel an hour on: the autumn hour comes twice."""
-    order = np.lexsort((np.arange(instants.size), instants, channels))
-    sorted_instants, sorted_channels = instants[order], channels[order]
-    again = np.zeros(instants.size, dtype=bool)
-    again[1:] = (sorted_instants[1:] == sorted_instants[:-1]) & (
-        sorted_channels[1:] == sorted_channels[:-1]
-    )
-    moved = instants.copy()
-    moved[order[again]] += 3600
-    return moved
+    channels = parsed.readings["channel"].to_numpy()
+    return wall_clock.true_instants(starts, channels, ZoneInfo(origin.time_zone))
 
 
 def _cover(

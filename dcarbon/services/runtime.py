@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -51,9 +51,11 @@ def open_runtime(
     keys = _keys(settings)
     with embedded.database_url(settings) as url:
         engine = database.create(url)
-        _require_schema(engine, own_server=settings.database_url is not None)
-        providers = ProviderRegistry(settings, networks=networks)
-        try:
+        with ExitStack() as opened:
+            opened.callback(engine.dispose)
+            _require_schema(engine, own_server=settings.database_url is not None)
+            providers = ProviderRegistry(settings, networks=networks)
+            opened.callback(providers.close)
             yield Runtime(
                 settings=settings,
                 engine=engine,
@@ -63,9 +65,6 @@ def open_runtime(
                 providers=providers,
                 clock=clock,
             )
-        finally:
-            providers.close()
-            engine.dispose()
 
 
 def _require_schema(engine: Engine, *, own_server: bool) -> None:

@@ -128,6 +128,15 @@ def note_progress(sessions: Sessions, order_id: UUID | None, **progress: object)
         order.progress = {**order.progress, **progress}
 
 
+def progress_of(order: WorkOrder | None) -> dict[str, object]:
+    """Return how far a collection is; ``state`` is waiting, collecting, done or stopped."""
+    if order is None:
+        return {}
+    if order.done_at is not None:
+        return {**order.progress, "state": "done" if order.outcome == "done" else "stopped"}
+    return {**order.progress, "state": "collecting" if order.progress else "waiting"}
+
+
 def set_health(
     authorization: Authorization, health: str, *, code: str | None, now: datetime
 ) -> None:

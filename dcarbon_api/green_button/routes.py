@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
 
 from dcarbon.services import authorizations, notifications
 from dcarbon_api import inbound
@@ -12,7 +13,7 @@ from dcarbon_api.green_button.messages import StartGreenButton
 from dcarbon_api.json_answers import answer
 from dcarbon_api.openapi import operation
 from dcarbon_api.security import browsers
-from dcarbon_api.security.access import public, requires
+from dcarbon_api.security.access import for_programs, public, requires
 
 bp = Blueprint("green_button", __name__, url_prefix="/green-button")
 
@@ -43,7 +44,7 @@ def start_green_button(json: StartGreenButton) -> Response:
 
 @bp.get("/callback")
 @public
-def callback() -> Response:
+def callback() -> ResponseReturnValue:
     """Take a person back from the utility. Open to all, good once: the state decides."""
     completed = authorizations.complete_green_button(
         current_runtime(), parameters=request.args.to_dict(), browser=browsers.known_browser()
@@ -66,7 +67,7 @@ def green_button_status(query: StatusQuery) -> Response:
 
 
 @bp.post("/notify/<provider>")
-@public
+@for_programs
 def notify(provider: str) -> Response:
     """Take a utility's hint that data wait. Nothing proves who sent it: it only wakes a poll."""
     request.max_content_length = _LARGEST_HINT

@@ -22,7 +22,6 @@ class NotReady(DCarbonError):
     """An administrator acts: the database is out of reach, or its schema is of another version."""
 
     code = "not_ready"
-    display_message = "The service is not ready yet. Please try again in a moment."
 
 
 @bp.get("/healthz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
 
 from dcarbon.services import authorizations, notifications
 from dcarbon_api import inbound
@@ -11,7 +12,7 @@ from dcarbon_api.context import current_actor, current_runtime
 from dcarbon_api.json_answers import answer
 from dcarbon_api.openapi import operation
 from dcarbon_api.security import browsers
-from dcarbon_api.security.access import public, requires
+from dcarbon_api.security.access import for_programs, public, requires
 from dcarbon_api.utilityapi.messages import StartUtilityApi
 
 bp = Blueprint("utilityapi", __name__, url_prefix="/utilityapi")
@@ -48,7 +49,7 @@ def start_utilityapi(json: StartUtilityApi) -> Response:
 
 @bp.get("/return")
 @public
-def returned() -> Response:
+def returned() -> ResponseReturnValue:
     """Take a person back from the hosted form. Open to all, good once: the state decides."""
     completed = authorizations.complete_utilityapi(
         current_runtime(), parameters=request.args.to_dict(), browser=browsers.known_browser()
@@ -71,7 +72,7 @@ def utilityapi_status(query: StatusQuery) -> Response:
 
 
 @bp.post("/webhook")
-@public
+@for_programs
 def webhook() -> Response:
     """Take UtilityAPI's events. The signature over salt and body proves who sent them."""
     request.max_content_length = _LARGEST_EVENT

@@ -39,6 +39,12 @@ def count_entries(content: bytes) -> int:
     return sum(1 for _ in _ENTRY.finditer(content))
 
 
+def holds(content: bytes, kind: str) -> bool:
+    """Say whether a document has an element of that name, in any prefix."""
+    name = re.escape(kind).encode()
+    return re.search(rb"<(?:[A-Za-z_][\w.-]*:)?" + name + rb"[\s/>]", content) is not None
+
+
 def resource_ids(content: bytes, kind: str) -> tuple[str, ...]:
     """Return the ids of a feed's entries of one kind, from the last segment of their self links.
 

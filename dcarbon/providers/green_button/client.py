@@ -6,7 +6,7 @@ Does not parse readings, store, retry or refresh: a refused token is raised, onc
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -39,6 +39,8 @@ MAX_PAGES = 1_000
 
 _PENDING = b"unprocessed batch request"
 
+_Window = tuple[datetime, datetime]
+
 
 @dataclass(frozen=True, slots=True)
 class Payload:
@@ -62,10 +64,11 @@ class Accepted:
     location: str | None
     retry_after: timedelta | None
     transaction_id: str | None
+    window: _Window | None = None
+    """Meter time ``[start, end)`` that was asked for, where the request had one."""
 
 
 Outcome = Payload | Empty | Accepted
-_Window = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,19 @@ class GreenButtonClient:
         naive or reversed times, at the first step.
         """
         for window in self._windows(start, end, now):
-            yield from self._pages(resource_uri, published(*window))
+            for outcome in self._pages(resource_uri, published(*window)):
+                if isinstance(outcome, Accepted):
+                    yield replace(outcome, window=window)
+                else:
+                    yield outcome
 
     def resource(self, uri: str) -> Outcome:
-        """Fetch one address as it is, as a notification named it, with the customer's token."""
+        """Fetch one address as it is, with the customer's token."""
         return self._get(uri)
+
+    def announced(self, uri: str) -> Iterator[Outcome]:
+        """Yield what a notification named, address as it is, and the pages it goes on with."""
+        yield from self._pages(uri, {}, numbered=False)
 
     def customer(self, uri: str) -> Outcome:
         """Fetch the retail customer data (green-button reference 4.1, FB 46)."""
@@ -119,14 +130,16 @@ class GreenButtonClient:
     ) -> Iterator[Outcome]:
         """Yield the subscription resource by resource: the way out when a batch never comes.
 
-        Usage points first, then for each of them its batch where the utility answers that at once,
-        else its meter readings and their interval blocks; then reading types and local time, which
-        give those their meaning (reference 4.1, FB 32; 4.4).
+        Usage points, reading types and local time first, which give the rest its meaning; then for
+        each usage point its batch where the utility answers that at once, else its meter readings
+        and their interval blocks (reference 4.1, FB 32; 4.4).
         """
         windows = list(self._windows(start, end, now))
         root, subscription = _subscription(resource_uri)
         points = self._get(f"{subscription}/UsagePoint")
         yield points
+        for shared in ("ReadingType", "LocalTimeParameters"):
+            yield from self._if_there(f"{root}/{shared}")
         for point in _ids(points, "UsagePoint"):
             batch = f"{root}/Batch{subscription.removeprefix(root)}/UsagePoint/{point}"
             pending = list(windows)
@@ -134,8 +147,6 @@ class GreenButtonClient:
                 pending = yield from self._batches(batch, windows)
             if pending:
                 yield from self._readings(f"{subscription}/UsagePoint/{point}", pending)
-        for shared in ("ReadingType", "LocalTimeParameters"):
-            yield from self._if_there(f"{root}/{shared}")
 
     def _batches(self, uri: str, windows: list[_Window]) -> Generator[Outcome, None, list[_Window]]:
         """Yield what is answered at once; return the windows that are not."""
@@ -173,11 +184,13 @@ class GreenButtonClient:
             yield start, following
             start = following
 
-    def _pages(self, uri: str, query: Mapping[str, str]) -> Iterator[Outcome]:
+    def _pages(
+        self, uri: str, query: Mapping[str, str], *, numbered: bool = True
+    ) -> Iterator[Outcome]:
         """Yield the pages of one feed: by ``next`` links, else counted where the profile says."""
         address: str | None = uri
         parameters = dict(query)
-        if size := self.profile.page_size:
+        if numbered and (size := self.profile.page_size):
             parameters |= {"start-index": "1", "max-results": str(size)}
         previous: RawPayload | None = None
         seen: set[str] = set()

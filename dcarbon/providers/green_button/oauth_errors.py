@@ -39,9 +39,6 @@ _WRONG_REQUEST = frozenset(
         "unsupported_response_type",
     }
 )
-_NOT_STARTED = (
-    "The utility could not start the authorization. Nothing was shared; we have been told."
-)
 
 
 def callback_error(error: str, description: str | None = None) -> DCarbonError:
@@ -60,7 +57,7 @@ def callback_error(error: str, description: str | None = None) -> DCarbonError:
         return ProviderUnavailable(detail)
     if error in _OURS:
         return ClientCredentialsRejected(detail)
-    return ContractViolation(detail, code=f"oauth_{known}", display_message=_NOT_STARTED)
+    return ContractViolation(detail, code=f"oauth_{known}")
 
 
 def classify_grant(response: Response) -> DCarbonError | None:

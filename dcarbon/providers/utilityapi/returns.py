@@ -11,17 +11,13 @@ from dcarbon.domain.errors import (
 )
 
 _DECLINED = {
-    "access_denied": None,
-    "access_invalid": "The utility did not accept the sign-in. Please check it and start again.",
-    "access_locked": (
-        "The account at the utility is locked. Please unlock it there and start again."
-    ),
-    "incomplete_registration": (
-        "The account at the utility is not fully registered. Please finish that and start again."
-    ),
+    "access_denied": AuthorizationDeclined.code,
+    "access_invalid": "access_invalid",
+    "access_locked": "access_locked",
+    "incomplete_registration": "incomplete_registration",
 }
+"""What the customer's side said no with, and our code for it."""
 _LATER = frozenset({"server_error", "temporarily_unavailable", "utility_down"})
-_NOT_STARTED = "The authorization could not be started. Nothing was shared; we have been told."
 
 
 def return_error(error: str, description: str | None = None) -> DCarbonError:
@@ -34,9 +30,9 @@ def return_error(error: str, description: str | None = None) -> DCarbonError:
     known = error if error in {*_DECLINED, *_LATER, *wrong, "unauthorized_client"} else "unknown"
     detail = f"form returned {known}, {'with' if description else 'without'} a description"
     if error in _DECLINED:
-        return AuthorizationDeclined(detail, display_message=_DECLINED[error])
+        return AuthorizationDeclined(detail, code=_DECLINED[error])
     if error in _LATER:
         return ProviderUnavailable(detail)
     if error == "unauthorized_client":
         return ClientCredentialsRejected(detail)
-    return ContractViolation(detail, code=f"form_{known}", display_message=_NOT_STARTED)
+    return ContractViolation(detail, code=f"form_{known}")

@@ -185,7 +185,7 @@ def test_a_browser_gets_a_page_instead(client: FlaskClient) -> None:
     response = client.get("/nothing", headers={"Accept": "text/html,*/*;q=0.8"})
 
     assert (response.status_code, response.mimetype) == (404, "text/html")
-    assert "There is nothing at this address" in response.text
+    assert "There is no page at this address" in response.text
 
 
 def test_the_log_names_the_route_and_never_what_was_in_the_request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -22,6 +23,17 @@ OPEN_TO_ALL = {
     "GET /healthz",
     "GET /readyz",
     "GET /static/<path:filename>",
+    "GET /sign-in",
+    "POST /sign-in",
+    "GET /sign-in/sent",
+    "GET /sign-in/<secret>",
+    "POST /sign-in/<secret>",
+    "GET /sign-in/oidc",
+    "GET /sign-in/oidc/callback",
+    "POST /sign-out",
+    "GET /invitations/<secret>",
+    "POST /invitations/<secret>",
+    "POST /invitations/<secret>/accept",
     "GET /green-button/callback",
     "POST /green-button/notify/<provider>",
     "GET /utilityapi/return",
@@ -38,7 +50,7 @@ def _routes(app: Flask) -> Iterator[tuple[str, Rule, Access]]:
 
 
 def _address(rule: Rule) -> str:
-    return rule.rule.replace("<uuid:facility_id>", str(new_id()))
+    return re.sub(r"<uuid:\w+>", lambda _: str(new_id()), rule.rule)
 
 
 def test_only_the_routes_named_here_are_open_to_all(app: Flask) -> None:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 from sqlalchemy import func, select, text
 
@@ -23,16 +19,19 @@ from dcarbon.domain.calendar import day_bounds
 from dcarbon.domain.coverage import CoverageState
 from dcarbon.services import collection
 from dcarbon.services.runtime import Runtime
-from dcarbon_sandbox import loads
 from dcarbon_sandbox.clock import SandboxClock
 from dcarbon_sandbox.customers import customer_by_login
 from dcarbon_sandbox.server import Running
-from tests.integration.collection.conftest import START, Customer, authorization_of
+from tests.integration.collection.conftest import (
+    PACIFIC,
+    Make,
+    authorization_of,
+    sandbox_wh,
+    stored_wh,
+    whole_days,
+)
 
 pytestmark = pytest.mark.database
-
-Make = Callable[[str], Customer]
-PACIFIC = ZoneInfo("America/Los_Angeles")
 
 
 @pytest.mark.parametrize("provider", ["pge", "sce", "sdge"])
@@ -46,9 +45,7 @@ def test_a_green_button_customer_s_readings_are_exactly_the_utility_s(
 
     assert outcome.error is None
     assert outcome.meters == 1
-    first_day = outcome.window[0].astimezone(PACIFIC).date()
-    whole_days = (day_bounds(first_day, PACIFIC)[0], outcome.window[1])
-    assert _stored_wh(runtime) == _sandbox_wh("sunny", whole_days)
+    assert stored_wh(runtime) == sandbox_wh("sunny", whole_days(outcome.window))
     with runtime.sessions() as session:
         states = set(session.scalars(select(CoverageDay.state)))
     assert states <= {*_COVERED, CoverageState.NOT_DUE, CoverageState.PARTIAL}
@@ -63,7 +60,7 @@ def test_a_utilityapi_customer_s_readings_are_exactly_the_utility_s(
     outcome = _collect_until_done(runtime, identity)
 
     assert outcome.error is None
-    assert _stored_wh(runtime) == _sandbox_wh("hourly", outcome.window)
+    assert stored_wh(runtime) == sandbox_wh("hourly", outcome.window)
 
 
 def test_authorising_and_collecting_leave_the_records_people_rely_on(
@@ -114,7 +111,7 @@ def test_a_restatement_keeps_what_was_stated_before(
 ) -> None:
     identity = authorization_of(customer("House").authorise("pge", "robin"))
     first = collection.collect(runtime, identity)
-    before = _stored_wh(runtime)
+    before = stored_wh(runtime)
     meter = customer_by_login("robin")
     assert meter is not None
     day = day_bounds(datetime(2026, 10, 5, tzinfo=PACIFIC).date(), PACIFIC)
@@ -124,7 +121,7 @@ def test_a_restatement_keeps_what_was_stated_before(
     again = collection.collect(runtime, identity, start=first.window[0], end=first.window[1])
 
     assert again.restated == 96
-    assert _stored_wh(runtime) != before
+    assert stored_wh(runtime) != before
     with runtime.sessions() as session:
         restated = session.scalar(select(func.sum(IntervalDayHistory.restated_slots)))
         days = session.scalar(
@@ -165,29 +162,6 @@ def _collect_until_done(runtime: Runtime, identity: object) -> collection.Collec
         with runtime.sessions.begin() as session:
             session.execute(text("update work_orders set not_before = opened_at"))
     raise AssertionError("the provider never became ready")
-
-
-def _stored_wh(runtime: Runtime) -> dict[str, Decimal]:
-    with runtime.sessions() as session:
-        rows = session.execute(
-            text(
-                "select direction, sum(value) from intervals"
-                " where unit = 'Wh' and measure = 'usage' and direction <> 'net' group by 1"
-            )
-        )
-        return {row[0]: Decimal(row[1]) for row in rows}
-
-
-def _sandbox_wh(login: str, window: tuple[datetime, datetime]) -> dict[str, Decimal]:
-    """Sum what the sandbox holds in the window."""
-    known = customer_by_login(login)
-    assert known is not None
-    totals = {"delivered": 0, "received": 0}
-    for meter in known.meters:
-        found = loads.readings(meter, *window, as_of=START)
-        totals["delivered"] += int(np.sum(found.delivered_mwh[found.present]))
-        totals["received"] += int(np.sum(found.received_mwh[found.present]))
-    return {name: Decimal(total) / 1000 for name, total in totals.items()}
 
 
 def _versions(runtime: Runtime) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
+import numpy as np
 from lxml import etree
 
 from dcarbon.providers.green_button.espi.names import (
@@ -29,6 +30,7 @@ from dcarbon.providers.green_button.espi.numbers import (
     seconds,
     usable_start,
 )
+from dcarbon.providers.green_button.espi.runs import Run, Runs
 from dcarbon.providers.green_button.espi.safe_xml import refused
 
 NOT_STATED = -1
@@ -71,6 +73,8 @@ class Columns:
     leftovers: dict[int, Leftover] = field(default_factory=dict)
     without_value: int = 0
     odd_values: int = 0
+    runs: Runs | None = None
+    """What was cut out of the document before it was parsed, if anything."""
     _open: _OpenBlock | None = None
 
     def begin_block(self) -> None:
@@ -90,7 +94,7 @@ class Columns:
         if interval is not None:
             self._open.take_interval(interval)
             block.remove(interval)
-        if not self._add_columns(block):
+        if not self._add_runs(block, self._open) and not self._add_columns(block):
             self._walk(block, self._open)
 
     def end_block(self, owner: int, updated: int = 0) -> None:
@@ -112,6 +116,31 @@ class Columns:
         for number in range(first_block, len(self.rows)):
             self.owner[number] = owner
             self.updated[number] = updated
+
+    def _add_runs(self, block: etree._Element, into: _OpenBlock) -> bool:
+        """Append the runs of the block that were cut down to a reading; say whether it has any.
+
+        Raises :class:`NotAlike` where they cannot be understood from that reading.
+        """
+        if self.runs is None:
+            return False
+        readings = list(block.iterchildren(INTERVAL_READING))
+        if not any(reading.get(self.runs.mark) for reading in readings):
+            return False
+        for reading in readings:
+            run = self.runs.of(reading)
+            if run is None:
+                self._add_reading(reading, into)
+            else:
+                self._add_run(run)
+        return True
+
+    def _add_run(self, run: Run) -> None:
+        quality = np.int16(NOT_STATED) if run.quality is None else run.quality
+        self.start.frombytes(run.start.tobytes())
+        self.duration.frombytes(run.duration.astype(np.int32).tobytes())
+        self.value.frombytes(run.value.tobytes())
+        self.quality.frombytes(np.broadcast_to(quality, run.start.shape).astype(np.int16).tobytes())
 
     def _add_columns(self, block: etree._Element) -> bool:
         """Append the block's columns if they are provably aligned and plain; say whether."""

@@ -11,10 +11,12 @@ from typing import BinaryIO, TypeVar
 
 from lxml import etree
 
+from dcarbon.domain.errors import UnreadablePayload
 from dcarbon.providers.green_button.espi import (
     authorization,
     customer,
     local_time,
+    runs,
     safe_xml,
     summaries,
     usage,
@@ -32,6 +34,7 @@ from dcarbon.providers.green_button.espi.names import (
     split_name,
 )
 from dcarbon.providers.green_button.espi.numbers import atom_moment
+from dcarbon.providers.green_button.espi.runs import NotAlike, Runs
 
 _T = TypeVar("_T")
 _MANY_RESOURCES = 500_000
@@ -120,7 +123,10 @@ def read(source: bytes | Path | BinaryIO) -> Document:
         with source.open("rb") as file:
             if source.stat().st_size > safe_xml.TREE_LIMIT:
                 return read_stream(_chunks(file))
-            return read(file)
+            start = file.read(safe_xml.TREE_LIMIT + 1)
+            if len(start) <= safe_xml.TREE_LIMIT:
+                return _read_bytes(start)
+            return read_stream(chain(_popped(deque(_pieces(start))), _chunks(file)))
     head: deque[bytes] = deque()
     size = 0
     for chunk in _chunks(source):
@@ -132,7 +138,18 @@ def read(source: bytes | Path | BinaryIO) -> Document:
 
 
 def read_tree(data: bytes) -> Document:
-    """Read a document through a whole tree."""
+    """Read a document through a whole tree, of the first readings only where others are alike."""
+    found = runs.fold(data)
+    if found is not None:
+        try:
+            return _from_root(safe_xml.tree(found.content), found)
+        except (NotAlike, UnreadablePayload):
+            pass  # the plain way says what it holds, or what is wrong with it
+    return read_plain_tree(data)
+
+
+def read_plain_tree(data: bytes) -> Document:
+    """Read a document through a whole tree of all it holds."""
     return _from_root(safe_xml.tree(data))
 
 
@@ -168,8 +185,9 @@ def _chunks(source: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _from_root(root: etree._Element) -> Document:
+def _from_root(root: etree._Element, cut: Runs | None = None) -> Document:
     document = Document()
+    document.columns.runs = cut
     if root.tag == FEED:
         for child in root:
             if child.tag == ENTRY:
@@ -180,6 +198,7 @@ def _from_root(root: etree._Element) -> Document:
         _take_entry(document, root)
     else:
         _take_bare(document, root)
+    document.columns.runs = None
     return _checked(document, root)
 
 
@@ -202,13 +221,13 @@ def _finish_entry(document: Document, entry: etree._Element, first_block: int) -
             document.add_payload(payload, links)
 
 
-def _outer_blocks(element: etree._Element) -> Iterator[etree._Element]:
-    """Yield the blocks below, but none inside another: the stream does not see those either."""
-    if element.tag == INTERVAL_BLOCK:
-        yield element
-        return
-    for child in element.iterchildren("*"):
-        yield from _outer_blocks(child)
+def _outer_blocks(element: etree._Element) -> list[etree._Element]:
+    """Return the blocks below, but none inside another: the stream does not see those either."""
+    return [
+        block
+        for block in element.iter(INTERVAL_BLOCK)
+        if next(block.iterancestors(INTERVAL_BLOCK), None) is None
+    ]
 
 
 def _take_strays(document: Document, element: etree._Element) -> None:

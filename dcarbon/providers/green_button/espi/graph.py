@@ -75,29 +75,44 @@ class Notes:
 
 
 class Graph:
-    """The resources of one document by path, and the questions one may ask about them."""
+    """The resources of one document by path, and the questions one may ask about them.
 
-    def __init__(self, document: Document) -> None:
+    ``context`` fills in what the document only names (step 7). What the document states itself
+    counts, and where it has the only resource of a kind, a larger context does not change that.
+    """
+
+    def __init__(self, document: Document, context: Document | None = None) -> None:
         self.notes = Notes()
         self.meter_readings: dict[str, Node] = {}
         self.usage_points: dict[str, Node] = {}
         self.points: dict[str, UsagePoint] = {}
+        self.spoken_of: set[str] = set()
+        """Keys of the nodes the document declares, or its readings belong to."""
         self._nested: dict[str, ReadingType] = {}
         self._related_readings: dict[str, str] = {}
         self._related_points: dict[str, str] = {}
         self._types: dict[str, list[ReadingType]] = {}
         self._all_types: list[ReadingType] = []
-        self._take_types(document.of(ReadingType))
-        self._take_points(document.of(UsagePoint))
-        self._take_readings(document.of(MeterReading))
+        self._take(document, unnamed="#")
         self.declared_readings = list(self.meter_readings.values())
-        self._declared_points = list(self.usage_points.values())
+        self.spoken_of.update(self.meter_readings, self.usage_points)
+        self._only_types = [list(self._all_types)]
+        self._only_readings = [self.declared_readings]
+        self._only_points = [list(self.usage_points.values())]
+        if context is not None:
+            self._take(context, unnamed="#context-")
+            self._only_types.append(self._all_types)
+            self._only_readings.append(list(self.meter_readings.values()))
+            self._only_points.append(list(self.usage_points.values()))
 
     def reading_of(self, block: Links, *, blocks: int = 1) -> Node:
         """Return the MeterReading of a group of so many blocks with the same parent links (step 3).
 
         It is an implied one where none is declared.
         """
+        return self._noted(self._reading_of(block, blocks))
+
+    def _reading_of(self, block: Links, blocks: int) -> Node:
         by_self = self._longest(self.meter_readings, block.selfs)
         by_up = self._first(self._related_readings, block.ups)
         if by_self and by_up and by_self != by_up:
@@ -106,13 +121,16 @@ class Graph:
         if found:
             return self.meter_readings[found]
         paths = (*block.selfs, *block.ups)
-        only = self._only(self.declared_readings, paths)
+        only = self._only(self._only_readings, paths)
         if only:
             return only
         return self._implied(self.meter_readings, paths, "MeterReading") or NOBODY
 
     def point_of(self, reading: Node) -> Node:
         """Return the UsagePoint of a MeterReading (step 5); key "" where nothing names one."""
+        return self._noted(self._point_of(reading))
+
+    def _point_of(self, reading: Node) -> Node:
         links = reading.links
         found = (
             self._longest(self.usage_points, links.selfs or (reading.key,))
@@ -123,7 +141,7 @@ class Graph:
         if found:
             return self.usage_points[found]
         paths = (*links.selfs, *links.ups, reading.key)
-        only = self._only(self._declared_points, paths)
+        only = self._only(self._only_points, paths)
         if only:
             return only
         return self._implied(self.usage_points, paths, "UsagePoint") or NOBODY
@@ -141,10 +159,11 @@ class Graph:
         if reading.key in self._nested:
             return self._nested[reading.key]
         named = [path for path in reading.links.related if segment_after(path, "ReadingType")]
-        if len(self._all_types) == 1:
+        only = next((types[0] for types in self._only_types if len(types) == 1), None)
+        if only is not None:
             if named:
                 self.notes.add("unmatched_reading_type")
-            return self._all_types[0]
+            return only
         return self._type_from_ids(reading, named)
 
     def _fitting(self, candidates: Sequence[ReadingType], durations: Iterable[int]) -> ReadingType:
@@ -166,21 +185,36 @@ class Graph:
         self.notes.add("no_reading_type")
         return UNKNOWN_TYPE
 
-    def _take_types(self, found: Iterable[tuple[Links, ReadingType]]) -> None:
+    def _noted(self, node: Node) -> Node:
+        if node.key:
+            self.spoken_of.add(node.key)
+        return node
+
+    def _take(self, document: Document, *, unnamed: str) -> None:
+        """Add the resources of a document; what an earlier one states of the same path stays."""
+        self._take_types(document.of(ReadingType), frozenset(self._types))
+        self._take_points(document.of(UsagePoint), frozenset(self.points), unnamed)
+        self._take_readings(document.of(MeterReading), unnamed)
+
+    def _take_types(
+        self, found: Iterable[tuple[Links, ReadingType]], settled: frozenset[str]
+    ) -> None:
         for links, body in found:
             for path in links.selfs or ("",):
                 candidates = self._types.setdefault(path, [])
-                if body in candidates and path:
+                if path and (path in settled or body in candidates):
                     continue
                 candidates.append(body)
             if body not in self._all_types:
                 self._all_types.append(body)
 
-    def _take_points(self, found: Iterable[tuple[Links, UsagePoint]]) -> None:
+    def _take_points(
+        self, found: Iterable[tuple[Links, UsagePoint]], settled: frozenset[str], unnamed: str
+    ) -> None:
         for number, (links, body) in enumerate(found):
-            key = links.self_path or f"#{number}"
+            key = links.self_path or f"{unnamed}{number}"
             known = self.points.setdefault(key, body)
-            if known != body:
+            if known != body and key not in settled:
                 self.notes.add("conflicting_usage_points")
             node = self.usage_points.get(key)
             merged = links if node is None else _merged(node.links, links)
@@ -188,9 +222,9 @@ class Graph:
             for path in links.related:
                 self._related_points.setdefault(path, key)
 
-    def _take_readings(self, found: Iterable[tuple[Links, MeterReading]]) -> None:
+    def _take_readings(self, found: Iterable[tuple[Links, MeterReading]], unnamed: str) -> None:
         for number, (links, body) in enumerate(found):
-            key = links.self_path or f"#{number}"
+            key = links.self_path or f"{unnamed}{number}"
             node = self.meter_readings.get(key)
             merged = links if node is None else _merged(node.links, links)
             self.meter_readings[key] = Node(key, merged)
@@ -212,16 +246,18 @@ class Graph:
         return next((index[path] for path in paths if path in index), None)
 
     @staticmethod
-    def _only(nodes: Sequence[Node], paths: Iterable[str]) -> Node | None:
+    def _only(choices: Sequence[Sequence[Node]], paths: Iterable[str]) -> Node | None:
         """Return the only node of the document, unless the paths name another usage point.
 
         Without that exception a block of a second meter would be added to the first one's.
         """
-        if len(nodes) != 1:
-            return None
-        own = segment_after(nodes[0].key, "UsagePoint")
         named = {segment_after(path, "UsagePoint") for path in paths} - {None}
-        return nodes[0] if own is None or not named or own in named else None
+        for nodes in choices:
+            if len(nodes) == 1:
+                own = segment_after(nodes[0].key, "UsagePoint")
+                if own is None or not named or own in named:
+                    return nodes[0]
+        return None
 
     @staticmethod
     def _implied(nodes: dict[str, Node], paths: Iterable[str], collection: str) -> Node | None:
@@ -238,9 +274,14 @@ class Graph:
         return None
 
 
-def offset_of(document: Document, notes: Notes) -> int | None:
-    """Return the standard-time offset in seconds, if the document states exactly one (step 6)."""
+def offset_of(document: Document, context: Document | None, notes: Notes) -> int | None:
+    """Return the standard-time offset in seconds, if exactly one is stated (step 6).
+
+    The context is asked where the document has no local time parameters of its own.
+    """
     stated = [body for _, body in document.of(LocalTimeParameters)]
+    if not stated and context is not None:
+        stated = [body for _, body in context.of(LocalTimeParameters)]
     for body in stated:
         if body.rules_are_doubtful:
             notes.add("doubtful_dst_rules")

@@ -21,13 +21,14 @@ def meter_facts(
 ) -> tuple[MeterFacts, ...]:
     """Return one meter per usage point, declared or implied by links, and per customer agreement.
 
-    Where a document has both trees, facts with the same id are one meter.
+    Where a document has both trees, facts with the same id are one meter. Usage points that only
+    a context declares are left out.
     """
-    names = point_names(graph)
     summaries = _summaries(document, graph)
     found = {
         name: _of_point(graph, graph.usage_points[key], name, summaries.get(key, []))
-        for key, name in names.items()
+        for key, name in point_names(graph).items()
+        if key in graph.spoken_of or key in summaries
     }
     for channel in channels:
         facts = found.get(channel.usage_point)

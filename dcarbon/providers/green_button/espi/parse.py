@@ -30,10 +30,11 @@ from dcarbon.providers.green_button.espi.local_time import LocalTimeParameters
 from dcarbon.providers.green_button.espi.meters import meter_facts
 from dcarbon.providers.green_button.espi.rows import Repairs, Rows
 from dcarbon.providers.green_button.espi.summaries import UsageSummary
-from dcarbon.providers.green_button.espi.usage import ReadingType
+from dcarbon.providers.green_button.espi.usage import MeterReading, ReadingType, UsagePoint
 
 _T = TypeVar("_T")
 _BULK_QUANTITY = 1
+_CONTEXT = (LocalTimeParameters, MeterReading, ReadingType, UsagePoint)
 _COUNTED = {
     "unusable_timestamps": "{} reading(s) have timestamps unusable as times (fractional, out of"
     " range or all the same); they are counted, not stored",
@@ -48,10 +49,11 @@ _COUNTED = {
     " times",
     "milliseconds": "{} reading(s) state times in milliseconds; they were read as such",
     "unknown_unit": "{} channel(s) state no unit; their values are shown as they stand",
+    "unreadable_context": "{} document(s) that belong to this one could not be read",
 }
 
 
-def parse(source: bytes | Path | BinaryIO) -> ParsedPayload:
+def parse(source: bytes | Path | BinaryIO, *, context: Sequence[bytes] = ()) -> ParsedPayload:
     """Read an ESPI document: a usage feed, a customer feed, one with both, or a single entry.
 
     ``readings`` are sorted by channel and start, each ``[start, start + duration_s)`` in UTC as
@@ -60,16 +62,43 @@ def parse(source: bytes | Path | BinaryIO) -> ParsedPayload:
     Costs are not read. A reading without value is no reading; one whose times cannot be used
     (fractional, beyond the century, all the same) is counted on its channel and in no column.
 
+    ``context`` holds other documents of the same custodian and customer, for a source that is one
+    of many (reference 4.1, FB 19; 5.3, step 7): their ReadingTypes, UsagePoints, MeterReadings and
+    LocalTimeParameters give meaning to what the source only names. Their own readings and meters
+    are not returned, what the source states itself counts, and a context document that cannot be
+    read is left out with the warning ``unreadable_context``.
+
     Raises ``UnreadablePayload`` with a stable code: ``empty_document``, ``malformed_xml``,
     ``xml_encoding``, ``xml_refused_dtd``, ``xml_too_deep``, ``xml_too_large_text``, ``not_espi``,
     ``ambiguous_reading``. ``OSError`` where the source cannot be read.
     """
-    return assemble(read(source))
+    document = read(source)
+    if not context:
+        return assemble(document)
+    around, unreadable = _read_context(context)
+    payload = assemble(document, around)
+    if not unreadable:
+        return payload
+    said = _COUNTED["unreadable_context"].format(unreadable)
+    return replace(payload, warnings=(*payload.warnings, ParseWarning("unreadable_context", said)))
 
 
-def assemble(document: Document) -> ParsedPayload:
+def assemble(document: Document, context: Document | None = None) -> ParsedPayload:
     """Resolve a collected document, whichever way it was read."""
-    return _Assembly(document).payload()
+    return _Assembly(document, context).payload()
+
+
+def _read_context(sources: Sequence[bytes]) -> tuple[Document, int]:
+    """Return the describing resources of all sources as one document, and how many are lost."""
+    around, unreadable = Document(), 0
+    for source in sources:
+        try:
+            found = read(source)
+        except UnreadablePayload:
+            unreadable += 1
+            continue
+        around.resources += (one for one in found.resources if isinstance(one.body, _CONTEXT))
+    return around, unreadable
 
 
 def parse_authorizations(content: bytes) -> tuple[Authorization, ...]:
@@ -140,9 +169,10 @@ class _Leftovers:
 class _Assembly:
     """Turns one collected document into a payload; the steps share what they count."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, context: Document | None) -> None:
         self._document = document
-        self._graph = Graph(document)
+        self._context = context
+        self._graph = Graph(document, context)
         self._layout: Layout = lay_out(document, self._graph)
         self._repairs = Repairs()
         self._warnings: list[ParseWarning] = []
@@ -150,7 +180,7 @@ class _Assembly:
         self._leftovers = _Leftovers([0] * count, [0] * count)
 
     def payload(self) -> ParsedPayload:
-        offset = offset_of(self._document, self._graph.notes)
+        offset = offset_of(self._document, self._context, self._graph.notes)
         rows = self._rows()
         channels = tuple(
             self._judged(number, facts, rows) for number, facts in enumerate(self._layout.channels)
@@ -274,5 +304,9 @@ def _table(rows: Rows, channels: Sequence[ChannelFacts]) -> pa.Table:
 
 def _contents(document: Document, graph: Graph) -> dict[str, int]:
     """Count resources by kind; points and readings the links only name, or repeat, count once."""
-    nodes = {"UsagePoint": len(graph.usage_points), "MeterReading": len(graph.meter_readings)}
+    spoken_of = graph.spoken_of
+    nodes = {
+        "UsagePoint": len(spoken_of & graph.usage_points.keys()),
+        "MeterReading": len(spoken_of & graph.meter_readings.keys()),
+    }
     return {**document.counts, **{kind: count for kind, count in nodes.items() if count}}

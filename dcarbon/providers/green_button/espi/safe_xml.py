@@ -35,21 +35,6 @@ OPTIONS: Final[dict[str, Any]] = {
     "remove_pis": True,
     "collect_ids": False,
 }
-_MESSAGES: Final = {
-    "empty_document": "The file is empty. Please download it again.",
-    "malformed_xml": "The file is not complete, correct XML. Please download it again.",
-    "xml_encoding": "The file's characters do not match the encoding it declares."
-    " Please download it again without editing it.",
-    "xml_refused_dtd": "The file carries a document type definition, which a Green Button file"
-    " never has. It was refused for safety.",
-    "xml_too_deep": "The file's elements are nested too deeply for a Green Button file."
-    " It was refused for safety.",
-    "xml_too_large_text": "The file holds a single text, tag or element far larger than a Green"
-    " Button file ever has. It was refused for safety.",
-    "not_espi": "This is not a Green Button (ESPI) XML file. If it is packed, unpack it first.",
-    "ambiguous_reading": "A reading in the file states two values or times at once, so nothing"
-    " was taken from it. Please ask the utility for a corrected file.",
-}
 _ENCODING_ERRORS: Final = frozenset({31, 32, 81, 1544})
 """libxml2: unknown or unsupported encoding, bytes that are not of it."""
 _ENTITY_ERRORS: Final = frozenset({15, 26, 28, 89, 104})
@@ -58,7 +43,7 @@ _ENTITY_ERRORS: Final = frozenset({15, 26, 28, 89, 104})
 
 def refused(code: str, detail: str) -> UnreadablePayload:
     """Return the error for a document that cannot be read; ``detail`` never quotes its text."""
-    return UnreadablePayload(detail, code=code, display_message=_MESSAGES[code])
+    return UnreadablePayload(detail, code=code)
 
 
 def fits_a_tree(data: bytes) -> bool:

@@ -1,0 +1,24 @@
+"""Paths of our own pages that travel through forms and links: never somebody else's address."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+_LONGEST = 500
+
+
+def own_path(text: str | None) -> str | None:
+    r"""Return ``text`` if a browser takes it for a page of ours, ``None`` otherwise.
+
+    Browsers read ``//host`` and ``/\host`` as another host, and drop tabs and line ends anywhere
+    in an address (WHATWG URL 4.4), so all of those are refused.
+    """
+    if not text or len(text) > _LONGEST or not text.startswith("/") or not text.isprintable():
+        return None
+    if text.startswith("//") or "\\" in text or not text.isascii():
+        return None
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    return None if parts.scheme or parts.netloc else text

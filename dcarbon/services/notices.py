@@ -1,0 +1,150 @@
+"""Who is told what by mail when a facility's authorization changes; in the change's transaction.
+
+What the mails say is in ``mail_rendering``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dcarbon.db.authorizations import Authorization
+from dcarbon.db.facilities import Facility, FacilityRole
+from dcarbon.db.people import Person
+from dcarbon.domain.errors import DCarbonError, InvalidInput
+from dcarbon.services import mails
+from dcarbon.services.actors import Actor
+
+OWNERS = frozenset({"owner", "owner_operator"})
+REPEATED_AFTER = timedelta(days=7)
+"""The same news about the same authorization goes out again after this long at the soonest."""
+
+
+def authorization_done(
+    session: Session, row: Authorization, *, actor: Actor, now: datetime
+) -> None:
+    """Tell who started it, as a receipt, and the owners that the facility is authorized."""
+    facility = session.get_one(Facility, row.facility_id)
+    _tell(
+        session,
+        facility,
+        kind="authorization_done",
+        context={"facility": facility.name, "utility": row.utility},
+        roles=OWNERS,
+        also=actor.person_id or row.requested_by,
+        now=now,
+    )
+
+
+def authorization_failed(
+    session: Session,
+    row: Authorization,
+    error: DCarbonError,
+    *,
+    actor: Actor,
+    public_url: str,
+    now: datetime,
+) -> None:
+    """Tell who started it and the owners that authorising failed, and why."""
+    facility = session.get_one(Facility, row.facility_id)
+    _tell(
+        session,
+        facility,
+        kind="authorization_failed",
+        context={
+            "facility": facility.name,
+            "utility": row.utility,
+            "reason": error.display_message,
+            "link": link_to(facility.id, public_url),
+        },
+        roles=OWNERS,
+        also=actor.person_id or row.requested_by,
+        now=now,
+        repeat_key=f"failed:{row.id}:{error.code}",
+    )
+
+
+def reauthorization_needed(
+    session: Session, row: Authorization, *, public_url: str, now: datetime
+) -> None:
+    """Ask everybody at the facility, once a week at most, to see to it: the owner watches."""
+    facility = session.get_one(Facility, row.facility_id)
+    _tell(
+        session,
+        facility,
+        kind="reauthorization_needed",
+        context={
+            "facility": facility.name,
+            "utility": row.utility,
+            "link": link_to(facility.id, public_url),
+        },
+        now=now,
+        repeat_key=f"reauthorize:{row.id}",
+    )
+
+
+def method_changed(
+    session: Session,
+    facility: Facility,
+    *,
+    old: str,
+    new: str | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Tell everybody at the facility but the actor that another utility is to be used."""
+    _tell(
+        session,
+        facility,
+        kind="method_changed",
+        context={"facility": facility.name, "old": old, "new": new or "another utility"},
+        but=actor.person_id,
+        now=now,
+    )
+
+
+def link_to(facility_id: UUID, public_url: str) -> str:
+    """Return the address of a facility's page."""
+    return f"{public_url}/facilities/{facility_id}"
+
+
+def _tell(
+    session: Session,
+    facility: Facility,
+    *,
+    kind: str,
+    context: Mapping[str, object],
+    now: datetime,
+    but: UUID | None = None,
+    roles: Collection[str] | None = None,
+    also: UUID | None = None,
+    repeat_key: str | None = None,
+) -> None:
+    people = (
+        select(Person.email)
+        .join(FacilityRole, FacilityRole.person_id == Person.id)
+        .where(FacilityRole.facility_id == facility.id)
+        .order_by(Person.id)
+    )
+    if roles is not None:
+        people = people.where(FacilityRole.role.in_(roles) | (Person.id == also))
+    if but is not None:
+        people = people.where(Person.id != but)
+    for email in session.scalars(people).all():
+        # An address that no mail can reach must not undo the change it is told of.
+        with suppress(InvalidInput):
+            mails.queue(
+                session,
+                to=email,
+                kind=kind,
+                context=context,
+                now=now,
+                facility_id=facility.id,
+                repeat_key=repeat_key,
+                repeat_within=REPEATED_AFTER if repeat_key else None,
+            )

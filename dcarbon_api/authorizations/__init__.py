@@ -1,0 +1,1 @@
+"""Authorizations of a facility: list, retry, end, change of provider."""

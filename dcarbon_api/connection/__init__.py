@@ -1,0 +1,1 @@
+"""Connecting a facility to its utility: choose, leave, come back, watch readings arrive."""

@@ -1,0 +1,1 @@
+"""Facilities at a glance and one by one, for owners, operators and residents."""

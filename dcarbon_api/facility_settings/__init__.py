@@ -1,0 +1,1 @@
+"""Settings of a facility: its details, its utility, and ending the access."""

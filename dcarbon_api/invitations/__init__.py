@@ -1,0 +1,1 @@
+"""Invitations of operators: sent by owners, accepted by whoever reads the mail."""

@@ -1,0 +1,1 @@
+"""Add New Facility: the steps of a registration, each saved."""

@@ -1,0 +1,1 @@
+"""Inviting operators, and the page an invitation leads to."""

@@ -1,0 +1,1 @@
+"""Registrations under way, step by step."""

@@ -1,0 +1,1 @@
+"""The utilities people choose from."""

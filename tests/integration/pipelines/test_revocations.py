@@ -1,0 +1,126 @@
+"""Authorizations that were ended here are ended at their providers by one run for all."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import dagster as dg
+import httpx2
+import pytest
+
+from dcarbon.db.authorizations import Authorization
+from dcarbon.db.work_orders import WorkOrder
+from dcarbon.services import revocation
+from dcarbon.services.actors import SYSTEM
+from dcarbon.services.runtime import Runtime
+from sensors.revocations import open_revocations
+from tests.integration.pipelines.conftest import World
+from tests.integration.pipelines.custodian import RESOURCE, StandInCustodian
+
+pytestmark = [pytest.mark.database, pytest.mark.dagster]
+
+NOTHING = "No authorization waits to be ended at its provider."
+
+
+class EndingCustodian(StandInCustodian):
+    """Gives tokens to our registration and lets authorizations be deleted."""
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST":
+            token = {"access_token": "client-token", "token_type": "Bearer", "expires_in": 3600}
+            return httpx2.Response(200, json=token)
+        self.asked.append(request.url)
+        assert request.method == "DELETE"
+        is_down = request.url.path.rpartition("/")[2] in self.down
+        return httpx2.Response(503 if is_down else 200)
+
+
+@pytest.fixture
+def custodian() -> EndingCustodian:
+    return EndingCustodian()
+
+
+def _revoked(world: World, runtime: Runtime) -> UUID:
+    identity = world.authorization()
+    with runtime.sessions.begin() as session:
+        row = session.get_one(Authorization, identity)
+        row.authorization_uri = f"{RESOURCE}/Authorization/{identity.hex}"
+    order = revocation.revoke(runtime, identity, actor=SYSTEM).order_id
+    assert order is not None
+    return identity
+
+
+def _evaluate(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, runtime: Runtime
+) -> list[dg.RunRequest] | str:
+    with dg.build_sensor_context(
+        instance=instance,
+        instance_ref=instance.get_ref(),
+        repository_def=definitions.get_repository_def(),
+        resources={"runtime": runtime},
+    ) as context:
+        data = open_revocations.evaluate_tick(context)
+    return list(data.run_requests) if data.run_requests else str(data.skip_message)
+
+
+def test_one_run_ends_all_that_are_due_and_one_that_is_down_holds_up_no_other(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    runtime: Runtime,
+    world: World,
+    custodian: EndingCustodian,
+) -> None:
+    identities = [_revoked(world, runtime) for _ in range(3)]
+    custodian.down.add(identities[1].hex)
+
+    asked = _evaluate(instance, definitions, runtime)
+    job = definitions.resolve_job_def("end_authorizations")
+    result = job.execute_in_process(instance=instance)
+
+    assert isinstance(asked, list)
+    assert len(asked) == 1
+    assert result.success
+    with runtime.sessions() as session:
+        codes = [session.get_one(Authorization, one).reason_code for one in identities]
+        attempts = session.query(WorkOrder.attempts).order_by(WorkOrder.id).all()
+    assert codes == ["ended_at_provider", "ending_at_provider", "ended_at_provider"]
+    assert [row[0] for row in attempts] == [0, 1, 0]
+    assert _evaluate(instance, definitions, runtime) == NOTHING
+
+
+def test_orders_to_collect_are_none_of_its_business(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, runtime: Runtime, world: World
+) -> None:
+    world.order(world.authorization())
+
+    assert _evaluate(instance, definitions, runtime) == NOTHING
+
+
+def test_while_a_run_is_under_way_no_other_is_asked_for(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, runtime: Runtime, world: World
+) -> None:
+    _revoked(world, runtime)
+    job = definitions.resolve_job_def("end_authorizations")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+
+    answer = _evaluate(instance, definitions, runtime)
+
+    assert answer == "A run that ends authorizations is under way."
+
+
+def test_a_failure_of_ours_fails_the_run_and_leaves_the_order(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, runtime: Runtime, world: World
+) -> None:
+    identity = _revoked(world, runtime)
+    with runtime.sessions.begin() as session:
+        # An address of another host: the transport refuses it as a mistake of ours or an attack.
+        session.get_one(Authorization, identity).authorization_uri = "https://elsewhere.invalid/1"
+
+    job = definitions.resolve_job_def("end_authorizations")
+    job.execute_in_process(instance=instance, raise_on_error=False)
+
+    with runtime.sessions() as session:
+        row = session.get_one(Authorization, identity)
+        order = session.query(WorkOrder).one()
+    assert row.reason_code == "ending_at_provider"
+    assert order.done_at is None

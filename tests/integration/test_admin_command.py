@@ -1,0 +1,72 @@
+"""``dcarbon admin create``: makes or promotes, writes it down, and prints a link that works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import select
+
+from dcarbon.cli import dcarbon
+from dcarbon.db.audit import AuditEntry
+from dcarbon.db.people import person_by_email
+from dcarbon.services import people, sign_in
+from dcarbon.services.actors import SYSTEM
+from dcarbon.services.runtime import Runtime
+
+BOSS = "boss@example.org"
+
+
+@pytest.fixture
+def surroundings(database_url: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        "DCARBON_DIRECTORY": str(tmp_path),
+        "DCARBON_DATABASE_URL": database_url,
+        "DCARBON_SEAL_KEYS_FILE": str(tmp_path / "seal.keys"),
+    }
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "known"])
+def test_an_administrator_is_made_and_may_sign_in(
+    runtime: Runtime, surroundings: dict[str, str], *, is_known: bool
+) -> None:
+    if is_known:
+        people.ensure(
+            runtime.sessions,
+            email=BOSS,
+            account_kind="residential",
+            actor=SYSTEM,
+            now=runtime.now(),
+        )
+
+    answer = CliRunner().invoke(dcarbon, ["admin", "create", "Boss@Example.org"], env=surroundings)
+
+    assert answer.exit_code == 0, answer.output
+    secret = urlsplit(answer.stdout.strip()).path.rpartition("/")[2]
+    signed_in = sign_in.consume(runtime, secret, browser=None, ip=None, user_agent=None)
+    assert signed_in.person.is_admin
+    with runtime.sessions() as session:
+        events = list(session.scalars(select(AuditEntry.event)))
+    assert events.count("admin_created") == 1
+
+
+def test_making_the_same_administrator_twice_is_written_down_once(
+    runtime: Runtime, surroundings: dict[str, str]
+) -> None:
+    for _ in range(2):
+        CliRunner().invoke(dcarbon, ["admin", "create", BOSS], env=surroundings)
+
+    with runtime.sessions() as session:
+        events = list(session.scalars(select(AuditEntry.event)))
+        person = person_by_email(session, BOSS)
+    assert events.count("admin_created") == 1
+    assert person is not None
+
+
+def test_what_cannot_be_an_address_is_refused(surroundings: dict[str, str]) -> None:
+    answer = CliRunner().invoke(dcarbon, ["admin", "create", "boss"], env=surroundings)
+
+    assert answer.exit_code == 1
+    assert "complete e-mail address" in answer.output

@@ -1,0 +1,1 @@
+"""Things tests share that are neither fixtures nor the product."""

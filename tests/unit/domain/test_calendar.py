@@ -1,0 +1,98 @@
+"""Meter days are local days: twice a year they are not 24 hours long."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcarbon.domain.calendar import (
+    DAY,
+    day_bounds,
+    expected_count,
+    expected_intervals,
+    local_days,
+    utc_days,
+)
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+ZONES = st.sampled_from(
+    [
+        ZoneInfo(name)
+        for name in (
+            "America/Los_Angeles",
+            "America/Phoenix",
+            "America/Havana",  # changes at midnight
+            "America/Santiago",  # has days without a midnight
+            "America/St_Johns",
+            "Asia/Kathmandu",
+            "Australia/Lord_Howe",  # changes by half an hour
+            "UTC",
+        )
+    ]
+)
+DAYS = st.dates(date(2015, 1, 1), date(2035, 12, 31))
+INSTANTS = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 — the strategy adds the zone
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [(date(2026, 3, 8), 23), (date(2026, 3, 9), 24), (date(2026, 11, 1), 25)],
+    ids=["spring_forward", "ordinary", "fall_back"],
+)
+def test_a_meter_day_has_as_many_intervals_as_local_hours(day: date, hours: int) -> None:
+    intervals = expected_intervals(day, zone=PACIFIC, step=timedelta(hours=1))
+
+    assert len(intervals) == len(set(intervals)) == hours
+    assert expected_count(day, zone=PACIFIC, step=timedelta(minutes=15)) == 4 * hours
+
+
+def test_an_interval_longer_than_the_day_counts_as_one() -> None:
+    assert expected_count(date(2026, 3, 8), zone=PACIFIC, step=timedelta(days=30)) == 1
+
+
+@given(DAYS, ZONES)
+def test_days_follow_each_other_without_gap_or_overlap(day: date, zone: ZoneInfo) -> None:
+    start, end = day_bounds(day, zone)
+
+    assert start < end == day_bounds(day + DAY, zone)[0]
+    assert timedelta(hours=23) <= end - start <= timedelta(hours=25)
+
+
+@given(DAYS, ZONES)
+def test_every_interval_of_a_day_starts_on_that_local_day(day: date, zone: ZoneInfo) -> None:
+    intervals = expected_intervals(day, zone=zone, step=timedelta(minutes=15))
+
+    assert {each.astimezone(zone).date() for each in intervals} == {day}
+    assert intervals == sorted(set(intervals))
+
+
+@given(INSTANTS, st.timedeltas(timedelta(), timedelta(days=40)), ZONES)
+def test_the_local_days_of_a_range_are_those_it_touches(
+    start: datetime, length: timedelta, zone: ZoneInfo
+) -> None:
+    end = start + length
+
+    days = list(local_days(start, end, zone))
+
+    around = [start.astimezone(zone).date() + DAY * n for n in range(-2, length.days + 4)]
+    touched = [
+        day for day in around if day_bounds(day, zone)[0] < end and start < day_bounds(day, zone)[1]
+    ]
+    assert days == (touched if length else [])
+
+
+@given(INSTANTS, st.timedeltas(timedelta(), timedelta(days=40)))
+def test_utc_days_are_the_local_days_of_utc(start: datetime, length: timedelta) -> None:
+    end = start + length
+
+    assert list(utc_days(start, end)) == list(local_days(start, end, ZoneInfo("UTC")))
+
+
+def test_a_range_that_ends_before_it_starts_touches_no_day() -> None:
+    now = datetime(2026, 3, 8, tzinfo=UTC)
+
+    assert list(local_days(now, now - DAY, PACIFIC)) == list(utc_days(now, now - DAY)) == []

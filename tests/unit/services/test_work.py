@@ -1,0 +1,35 @@
+"""How long to wait before the next try."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcarbon.domain.errors import ContractViolation, ProviderThrottled, ProviderUnavailable
+from dcarbon.services.work import FIRST_WAIT, LONGEST_WAIT, back_off
+
+ATTEMPTS = st.integers(0, 10_000)
+
+
+@given(ATTEMPTS)
+def test_waiting_stays_within_its_bounds(attempts: int) -> None:
+    wait = back_off(attempts, ProviderUnavailable())
+
+    assert FIRST_WAIT / 2 <= wait <= LONGEST_WAIT
+
+
+@given(ATTEMPTS, st.timedeltas(timedelta(), timedelta(days=7)))
+def test_a_told_time_is_never_undercut(attempts: int, told: timedelta) -> None:
+    wait = back_off(attempts, ProviderThrottled(retry_after=told))
+
+    assert wait >= told
+    assert wait <= max(told, LONGEST_WAIT)
+
+
+def test_waiting_doubles_until_it_is_long() -> None:
+    waits = [back_off(n, ContractViolation()) for n in (0, 2, 4, 6, 20)]
+
+    assert waits == sorted(waits)
+    assert waits[-1] >= LONGEST_WAIT / 2
