@@ -90,7 +90,7 @@ def direction_name(direction: str) -> str:
 def interval_length(seconds: int) -> str:
     """Return how often there is a reading: ``15 minutes``, ``hour``; 0 has no fixed length."""
     if seconds == 0:
-        return "billing period"
+        return "local day or billing period"
     words = _span(timedelta(seconds=seconds)) or f"{seconds} seconds"
     return words.removeprefix("1 ")
 

@@ -73,11 +73,6 @@ AUTHORIZING: Mapping[str, Text] = {
         "UtilityAPI sent you back without saying which authorization is yours.",
         _START_AGAIN,
     ),
-    "referral_unknown": Text(
-        "The authorization has not appeared yet",
-        "UtilityAPI does not show the authorization yet.",
-        "You need not do anything: we keep looking.",
-    ),
     "authorization_not_wanted": Text(
         "This access is not used",
         "This facility was changed while you were at the utility. The access you just gave is not "

@@ -77,9 +77,7 @@ def facility(
 def give_role(runtime: Runtime, facility_id: UUID, who: Person, role: str) -> None:
     with runtime.sessions.begin() as session:
         session.add(
-            FacilityRole(
-                facility_id=facility_id, person_id=who.id, role=role, since=runtime.now()
-            )
+            FacilityRole(facility_id=facility_id, person_id=who.id, role=role, since=runtime.now())
         )
 
 

@@ -83,6 +83,7 @@ def test_a_card_says_how_a_facility_stands(
     ],
 )
 def test_what_waits_for_somebody_stands_first(
+    *,
     browser: Browser,
     runtime: Runtime,
     owner: Person,
@@ -215,7 +216,7 @@ def test_the_page_of_a_facility_shows_its_meters(
     ],
 )
 def test_a_sync_that_does_not_work_is_told_and_the_status_stays_active(
-    browser: Browser, runtime: Runtime, owner: Person, health: str, code: str, says: str
+    *, browser: Browser, runtime: Runtime, owner: Person, health: str, code: str, says: str
 ) -> None:
     facility_id = pages.facility(runtime, owner)
     pages.authorization(runtime, facility_id, owner, health=health, health_code=code)
@@ -232,9 +233,7 @@ def test_a_failure_says_what_happened_what_to_do_and_offers_another_try(
     browser: Browser, runtime: Runtime, owner: Person
 ) -> None:
     facility_id = pages.facility(runtime, owner)
-    pages.authorization(
-        runtime, facility_id, owner, status="failed", reason_code="access_denied"
-    )
+    pages.authorization(runtime, facility_id, owner, status="failed", reason_code="access_denied")
 
     read = pages.words(browser.get(f"/facilities/{facility_id}").text)
 

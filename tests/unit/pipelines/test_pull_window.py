@@ -45,7 +45,7 @@ def test_a_start_alone_means_until_now() -> None:
         ("1999-03-01", "2026-03-10", "range_absurd", "between"),
         ("2026-03-01", "2099-03-10", "range_absurd", "between"),
         ("2010-03-01", "2026-03-10", "range_too_long", "at most"),
-        (None, "2026-03-10", "start_missing", "needs a start"),
+        (None, "2026-03-10", "start_missing", "without a start"),
     ],
 )
 def test_a_senseless_window_fails_the_run_with_a_sentence(
