@@ -22,6 +22,11 @@ AUTHORIZING: Mapping[str, Text] = {
         "The authorization was declined or cancelled at the utility, so no data is shared.",
         "If that was not meant, you can start it again.",
     ),
+    "scope_too_narrow": Text(
+        "Readings were left out",
+        "The consent at the utility leaves out the meter's interval readings, which we need.",
+        "Please start again and leave the interval or usage data ticked.",
+    ),
     "access_invalid": Text(
         "The sign-in at the utility did not work",
         "The utility did not accept the sign-in.",

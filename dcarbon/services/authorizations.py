@@ -24,6 +24,7 @@ from dcarbon.domain.errors import (
 from dcarbon.domain.secrets import Secret
 from dcarbon.domain.states import AuthMethod, AuthStatus
 from dcarbon.providers.green_button import oauth
+from dcarbon.providers.green_button.scope import parse_scope
 from dcarbon.providers.green_button.token_response import TokenSet
 from dcarbon.providers.profile import Method
 from dcarbon.providers.utilityapi.client import UtilityApiClient, hosted_form_url
@@ -178,6 +179,7 @@ def complete_green_button(
         return Completed(None, None, None, "failed", None, error)
     try:
         tokens = _exchange(runtime, attempt, parameters)
+        _require_readings_in(tokens)
         records.authorized_by_tokens(runtime, attempt, tokens)
     except DCarbonError as error:
         return _failed(runtime, attempt, error)
@@ -297,6 +299,12 @@ def utilityapi_client(runtime: Runtime) -> UtilityApiClient:
     token = runtime.providers.credentials("utilityapi").api_token
     assert token is not None  # the registry hands out no credentials without it
     return UtilityApiClient(runtime.providers.transport("utilityapi"), token)
+
+
+def _require_readings_in(tokens: TokenSet) -> None:
+    """Refuse a consent that the customer narrowed so far that no readings may be asked for."""
+    if not parse_scope(tokens.scope or "").covers_intervals():
+        raise AuthorizationDeclined("granted scope has no interval data", code="scope_too_narrow")
 
 
 def _exchange(runtime: Runtime, attempt: Attempt, parameters: Mapping[str, str]) -> TokenSet:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import psycopg
@@ -194,20 +194,35 @@ def people(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Iter
 
 @pytest.fixture
 def seen() -> Callable[[Page, str], None]:
-    """Keep a picture of a page and find nothing serious wrong with its accessibility."""
+    """Keep a picture of a page; find nothing serious wrong, light and dark, small and wide."""
 
     def look(page: Page, name: str) -> None:
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
-        results = Axe().run(page)
+        usual = page.viewport_size or DESKTOP
         serious = [
-            f"{one['id']}: {one['help']} {[node['html'][:120] for node in one['nodes'][:3]]}"
-            for one in results.response["violations"]
-            if one["impact"] in {"serious", "critical"}
+            f"{scheme} {size['width']}: {one}"
+            for scheme in ("light", "dark")
+            for size in (DESKTOP, PHONE)
+            for one in _serious(page, scheme, size)
         ]
+        page.set_viewport_size(usual)
+        page.emulate_media(color_scheme="null")
         assert not serious, f"{name}: {serious}"
 
     return look
+
+
+def _serious(page: Page, scheme: Literal["light", "dark"], size: ViewportSize) -> list[str]:
+    """Return what axe-core finds serious or critical on the page as it looks now."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size(size)
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['help']} {[node['html'][:120] for node in one['nodes'][:3]]}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
 
 
 def _free_port() -> int:

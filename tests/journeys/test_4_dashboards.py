@@ -33,7 +33,7 @@ def test_the_owner_sees_method_status_last_sync_and_coverage(
 def test_search_finds_a_facility_among_several(people: People) -> None:
     page = people.signed_in("owner.41b@example.test")
     for name in ("North Barn", "South Barn"):
-        page.goto(page.url.split("/facilities")[0] + "/facilities")
+        page.goto(people.site.url + "/facilities")
         steps.begin_facility(page)
         new = page.get_by_role("button", name="Start a new facility")
         if new.count():

@@ -55,6 +55,19 @@ def test_a_utility_that_is_down_is_named_and_loses_nothing(
     expect(page.get_by_text("Outage House").first).to_be_visible()
 
 
+def test_a_consent_without_readings_is_told_from_a_decline(people: People, seen: Seen) -> None:
+    page = _at_the_utility(people, "resident.61d@example.test", "Narrow House")
+    page.locator("input[name=username]").first.fill("sunny")
+    page.locator("input[name=password]").first.fill("sunny")
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("input[name=group][value=usage]").uncheck()
+    page.get_by_role("button", name="Approve", exact=True).click()
+
+    expect(page.get_by_text("leaves out the meter's interval readings")).to_be_visible()
+    expect(page.get_by_role("link", name="Try again")).to_be_visible()
+    seen(page, "6-1-narrowed")
+
+
 def test_an_answer_used_twice_is_refused_calmly(people: People, site: Site, seen: Seen) -> None:
     page = _at_the_utility(people, "resident.61c@example.test", "Replay House")
     answers: list[str] = []
