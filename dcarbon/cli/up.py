@@ -42,6 +42,7 @@ def addresses(stack: Stack) -> Table:
     table.add_row("Dagster UI", stack.dagster)
     if stack.sandbox:
         table.add_row("Sandbox utilities", stack.sandbox)
+        table.add_row("Mails it caught", f"{stack.sandbox}/mails")
     table.add_row("Logs", str(stack.settings.directory / "logs"))
     return table
 
