@@ -9,12 +9,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, make_url
 
 from dcarbon.db import embedded, migrate
 from dcarbon.db import engine as database_engine
 from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
+
+# A machine may be busy: how long an example takes proves nothing.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 GREEN_BUTTON_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "green-button"
 
