@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, text
@@ -18,6 +19,7 @@ from dcarbon.db.work_orders import SyncAttempt, WorkOrder
 from dcarbon.domain.calendar import day_bounds
 from dcarbon.domain.coverage import CoverageState
 from dcarbon.services import collection
+from dcarbon.services.fetching import LOOK_AGAIN
 from dcarbon.services.runtime import Runtime
 from dcarbon_sandbox.clock import SandboxClock
 from dcarbon_sandbox.customers import customer_by_login
@@ -52,12 +54,12 @@ def test_a_green_button_customer_s_readings_are_exactly_the_utility_s(
 
 
 def test_a_utilityapi_customer_s_readings_are_exactly_the_utility_s(
-    runtime: Runtime, customer: Make
+    runtime: Runtime, customer: Make, clock: SandboxClock
 ) -> None:
     completed = customer("Hourly House").authorise("utilityapi", "hourly", utility="LADWP")
     identity = authorization_of(completed)
 
-    outcome = _collect_until_done(runtime, identity)
+    outcome = _collect_until_done(runtime, identity, clock)
 
     assert outcome.error is None
     assert stored_wh(runtime) == sandbox_wh("hourly", outcome.window)
@@ -154,13 +156,14 @@ def test_no_token_is_readable_in_the_database(runtime: Runtime, customer: Make) 
 _COVERED = {CoverageState.COMPLETE, CoverageState.ESTIMATED, CoverageState.RESTATED}
 
 
-def _collect_until_done(runtime: Runtime, identity: object) -> collection.CollectionOutcome:
+def _collect_until_done(
+    runtime: Runtime, identity: UUID, clock: SandboxClock
+) -> collection.CollectionOutcome:
     for _ in range(20):
-        outcome = collection.collect(runtime, identity)  # type: ignore[arg-type]
+        outcome = collection.collect(runtime, identity)
         if not outcome.waiting:
             return outcome
-        with runtime.sessions.begin() as session:
-            session.execute(text("update work_orders set not_before = opened_at"))
+        clock.advance(LOOK_AGAIN)
     raise AssertionError("the provider never became ready")
 
 
