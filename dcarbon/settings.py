@@ -76,6 +76,17 @@ class Settings(BaseModel):
     """How far back the first collection of a new authorization reaches."""
     overlap_days: int = Field(default=7, ge=0, le=366)
     """How many days a daily sync asks for again, so that late and restated readings are caught."""
+    weekly_overlap_days: int = Field(default=35, ge=0, le=366)
+    """How many days the weekly sync asks for again, for corrections that come with the bill."""
+    daily_sync: bool = True
+    """Whether the nightly schedule asks for runs; the switch in Dagster works besides."""
+    weekly_sync: bool = True
+    rotation_days: int = Field(default=90, ge=1, le=365)
+    """How old a grant may become before it is rotated; earlier when it ends before."""
+    outage_mail_hours: int = Field(default=24, ge=1, le=720)
+    """How long a provider is down before administrators get a mail."""
+    run_history_days: int = Field(default=90, ge=1, le=3660)
+    """How long Dagster keeps the runs of syncs that went well."""
     invitation_days: int = Field(default=14, ge=1, le=365)
     """How long the link in an operator's invitation is good."""
     invitations_per_facility: int = Field(default=10, ge=1, le=1000)

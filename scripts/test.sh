@@ -28,12 +28,12 @@ browser() {
 
 case ${1:-all} in
   check) check ;;
-  unit) tests tests/unit ;;
-  integration) tests tests/integration ;;
+  unit) tests -n 2 tests/unit ;;
+  integration) tests -n 2 tests/integration ;;
   browser) browser ;;
   all)
     check
-    tests tests/unit tests/integration
+    tests -n 2 tests/unit tests/integration
     # A process of their own: the running product of the journeys is no neighbour for other tests.
     browser
     ;;

@@ -71,6 +71,9 @@ class Authorization(Base):
     sync_health_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[Instant] = mapped_column(server_default=func.now())
     authorized_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    retries: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often somebody had it started again after a failure (story 3.2)."""
+    retried_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Grant(Base):
@@ -82,12 +85,20 @@ class Grant(Base):
             "uq_grants_current",
             "authorization_id",
             unique=True,
-            postgresql_where="ended_at is null",
+            postgresql_where="ended_at is null and not is_pending",
+        ),
+        Index(
+            "uq_grants_pending",
+            "authorization_id",
+            unique=True,
+            postgresql_where="ended_at is null and is_pending",
         ),
     )
 
     id: Mapped[Id]
     authorization_id: Mapped[UUID] = mapped_column(ForeignKey("authorizations.id"))
+    is_pending: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Stored by a rotation, not yet proven by a call; the grant before it is still in force."""
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     access_expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     obtained_at: Mapped[Instant]
@@ -122,7 +133,11 @@ class AuthorizationSession(Base):
 def current_grant(session: Session, authorization_id: UUID) -> Grant | None:
     """Return the grant in force, if any."""
     return session.scalar(
-        select(Grant).where(Grant.authorization_id == authorization_id, Grant.ended_at.is_(None))
+        select(Grant).where(
+            Grant.authorization_id == authorization_id,
+            Grant.ended_at.is_(None),
+            Grant.is_pending.is_(False),
+        )
     )
 
 

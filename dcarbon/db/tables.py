@@ -14,7 +14,14 @@ from dcarbon.db.mails import Mail
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel, Series
 from dcarbon.db.payloads import AwaitedBatch, LandedPayload
 from dcarbon.db.people import ApiToken, Person
+from dcarbon.db.provider_states import (
+    PlatformSecret,
+    ProviderEvent,
+    ProviderState,
+    ProviderTurn,
+)
 from dcarbon.db.registrations import Invitation, Registration
+from dcarbon.db.replays import Replay
 from dcarbon.db.sign_in import SignInLink, WebSession
 from dcarbon.db.work_orders import SyncAttempt, WorkOrder
 
@@ -40,7 +47,12 @@ __all__ = [
     "PeriodReading",
     "PeriodReadingHistory",
     "Person",
+    "PlatformSecret",
+    "ProviderEvent",
+    "ProviderState",
+    "ProviderTurn",
     "Registration",
+    "Replay",
     "Series",
     "SignInLink",
     "SyncAttempt",

@@ -30,6 +30,8 @@ class WorkOrder(Base):
     window_start: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     window_end: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     reason: Mapped[str] = mapped_column(Text)
+    final: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Of a ``revoke``: land what is new before the provider is told."""
     requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
     opened_at: Mapped[Instant] = mapped_column(server_default=func.now())
     not_before: Mapped[Instant] = mapped_column(server_default=func.now())
@@ -45,7 +47,15 @@ class SyncAttempt(Base):
     """One try to collect for one authorization: what came of it and who has to act if nothing."""
 
     __tablename__ = "sync_attempts"
-    __table_args__ = (Index(None, "authorization_id", "started_at"),)
+    __table_args__ = (
+        Index(None, "authorization_id", "started_at"),
+        Index(
+            "ix_sync_attempts_sync",
+            "sync_key",
+            "authorization_id",
+            postgresql_where="sync_key is not null",
+        ),
+    )
 
     id: Mapped[Id]
     authorization_id: Mapped[UUID] = mapped_column(ForeignKey("authorizations.id"))
@@ -53,6 +63,8 @@ class SyncAttempt(Base):
     started_at: Mapped[Instant]
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     run_id: Mapped[str | None] = mapped_column(Text)
+    sync_key: Mapped[str | None] = mapped_column(Text)
+    """The scheduled sync it belongs to, as ``daily:2026-11-22``: finished, it is not repeated."""
     error_code: Mapped[str | None] = mapped_column(Text)
     error_detail: Mapped[str | None] = mapped_column(Text)
     next_try_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -33,3 +33,11 @@ class AuditEvent(StrEnum):
     INVITATION_ENDED = "invitation_ended"
     INVITATION_ACCEPTED = "invitation_accepted"
     AUTHORIZATION_METHOD_CHANGED = "authorization_method_changed"
+    AUTHORIZATION_RETRIED = "authorization_retried"
+    TOKEN_ROTATED = "token_rotated"  # noqa: S105 — the name of an event
+    TOKEN_ROTATION_FAILED = "token_rotation_failed"  # noqa: S105 — the name of an event
+    PLATFORM_TOKEN_ROTATED = "platform_token_rotated"  # noqa: S105 — the name of an event
+    CONSENT_ENDING_ANNOUNCED = "consent_ending_announced"
+    PROVIDER_DOWN = "provider_down"
+    PROVIDER_RECOVERED = "provider_recovered"
+    PAYLOADS_REPLAYED = "payloads_replayed"
