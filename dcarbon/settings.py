@@ -81,6 +81,9 @@ class Settings(BaseModel):
     daily_sync: bool = True
     """Whether the nightly schedule asks for runs; the switch in Dagster works besides."""
     weekly_sync: bool = True
+    monitoring_frequency: Literal["daily", "weekly", "monthly"] = "daily"
+    """How often UtilityAPI looks for new readings of a meter; it bills this per meter and month. A
+    meter that is watched already keeps its own."""
     rotation_days: int = Field(default=90, ge=1, le=365)
     """How old a grant may become before it is rotated; earlier when it ends before."""
     outage_mail_hours: int = Field(default=24, ge=1, le=720)

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, make_response, render_template
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from dcarbon.domain import texts
@@ -39,7 +40,9 @@ from dcarbon_api.security.csrf import FormRefused
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 60
+_DATABASE_RETRY_S = 5
 _SERVER_ERROR = 500
+_UNAVAILABLE = 503
 
 STATUSES: Mapping[type[DCarbonError], int] = {
     Unauthenticated: 401,
@@ -134,6 +137,8 @@ def register(app: Flask) -> None:
     """Answer every error of the application here."""
     app.register_error_handler(DCarbonError, known)
     app.register_error_handler(HTTPException, of_http)
+    for away in (InterfaceError, OperationalError):
+        app.register_error_handler(away, database_away)
     app.register_error_handler(Exception, unexpected)
 
 
@@ -175,6 +180,14 @@ def of_http(error: HTTPException) -> Response:
     for name, value in error.get_headers():
         if name.lower() in {"allow", "location", "retry-after"}:
             response.headers[name] = value
+    return response
+
+
+def database_away(error: InterfaceError | OperationalError) -> Response:
+    """Answer while the database restarts: later is another matter, so providers ask again."""
+    log.error("database_away", error_type=type(error.orig or error).__qualname__)
+    response = _response(_UNAVAILABLE, "not_ready", texts.of("not_ready").message)
+    response.headers["Retry-After"] = str(_DATABASE_RETRY_S)
     return response
 
 

@@ -8,21 +8,62 @@ import dagster as dg
 
 from assets.authorization_intervals import authorization_intervals
 from assets.intervals import intervals
+from assets.providers import providers
 from dcarbon_pipelines.endings import end_authorizations
-from dcarbon_pipelines.jobs import collect_authorizations, daily_sync
+from dcarbon_pipelines.housekeeping import housekeeping
+from dcarbon_pipelines.jobs import collect_authorizations, daily_sync, weekly_sync
+from dcarbon_pipelines.replays import replay_payloads
 from dcarbon_pipelines.resources import RuntimeResource
+from dcarbon_pipelines.rotations import announce_consent_ends, rotate_grants
+from dcarbon_pipelines.scattered import collect_scattered
 from schedules.daily import nightly_sync
+from schedules.hourly import hourly_watch, watch_providers
+from schedules.housekeeping import nightly_housekeeping
+from schedules.rotation import morning_countdown, nightly_rotation
+from schedules.weekly import sunday_sync
+from sensors.outages import provider_outages
 from sensors.revocations import open_revocations
-from sensors.work_orders import open_work_orders
+from sensors.rotations import due_rotations
+from sensors.run_failures import run_failures
+from sensors.unfinished_syncs import unfinished_syncs
+from sensors.vanished_runs import vanished_runs
+from sensors.work_orders import open_work_orders, scattered_work_orders
 
 
 def build_definitions(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     """Return everything Dagster shows. ``overrides`` replaces resources by name: ``runtime``."""
     return dg.Definitions(
-        assets=[authorization_intervals, intervals],
-        jobs=[collect_authorizations, daily_sync, end_authorizations],
-        schedules=[nightly_sync],
-        sensors=[open_work_orders, open_revocations],
+        assets=[authorization_intervals, intervals, providers],
+        jobs=[
+            collect_authorizations,
+            collect_scattered,
+            daily_sync,
+            weekly_sync,
+            end_authorizations,
+            rotate_grants,
+            announce_consent_ends,
+            replay_payloads,
+            watch_providers,
+            housekeeping,
+        ],
+        schedules=[
+            nightly_sync,
+            sunday_sync,
+            hourly_watch,
+            nightly_housekeeping,
+            nightly_rotation,
+            morning_countdown,
+        ],
+        sensors=[
+            open_work_orders,
+            scattered_work_orders,
+            unfinished_syncs,
+            open_revocations,
+            due_rotations,
+            provider_outages,
+            run_failures,
+            vanished_runs,
+        ],
         resources={"runtime": RuntimeResource(), **(overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -13,7 +13,9 @@ from typing import Any
 
 from dcarbon.services.landed import MeterDay
 
-_COLUMNS = ("place", "readings", "expected", "negative", "overlapping", "unknown_quality")
+TOO_LARGE = "too_large"
+_NONE_OF = ("negative", "overlapping", "unknown_quality", TOO_LARGE)
+_COLUMNS = ("place", "readings", "expected", *_NONE_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,13 @@ class Problem:
 
     place: int
     day: MeterDay
+    about: str
     what: str
 
 
 def problems(days: Sequence[MeterDay]) -> list[Problem]:
     """Return every breach of: readings as many as the local day has, none negative, none
-    overlapping, every quality known.
+    overlapping, every quality known, none larger than the facility's system can make.
     """
     if not days:
         return []
@@ -36,6 +39,7 @@ def problems(days: Sequence[MeterDay]) -> list[Problem]:
         Problem(
             int(index["place"]),
             days[int(index["place"])],
+            check.expectation_config.kwargs.get("column", "readings"),
             _words(check.expectation_config.kwargs, index),
         )
         for check in result.results
@@ -81,7 +85,7 @@ def _suite(gx: Any) -> Any:
             expect.ExpectColumnPairValuesToBeEqual(column_A="readings", column_B="expected"),
             *(
                 expect.ExpectColumnValuesToBeBetween(column=column, max_value=0)
-                for column in ("negative", "overlapping", "unknown_quality")
+                for column in _NONE_OF
             ),
         ],
     )
@@ -102,5 +106,6 @@ def _words(expectation: dict[str, Any], index: dict[str, Any]) -> str:
         "negative": "negative readings on a channel that only counts up",
         "overlapping": "readings that overlap the one before",
         "unknown_quality": "readings with a quality code of no known meaning",
+        TOO_LARGE: "readings of more energy than the system can make",
     }
     return f"{index[column]} {said[column]}"

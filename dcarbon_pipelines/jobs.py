@@ -6,17 +6,22 @@ from __future__ import annotations
 
 import dagster as dg
 
-OWNERS = ["team:data"]
-
 collect_authorizations = dg.define_asset_job(
     "collect_authorizations",
     selection=dg.AssetSelection.assets("meters", "authorization_intervals"),
     description="Collect one authorization, or a batch of them, from their utilities.",
     executor_def=dg.in_process_executor,
 )
+# Both fill the same cells: what the weekly sync asks for holds all that the daily one does.
 daily_sync = dg.define_asset_job(
     "daily_sync",
     selection=dg.AssetSelection.assets("intervals"),
     description="Bring one shard of authorizations up to a day.",
+    executor_def=dg.in_process_executor,
+)
+weekly_sync = dg.define_asset_job(
+    "weekly_sync",
+    selection=dg.AssetSelection.assets("intervals"),
+    description="Bring one shard of authorizations up to a day, over a longer time.",
     executor_def=dg.in_process_executor,
 )

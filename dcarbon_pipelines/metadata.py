@@ -25,6 +25,11 @@ def facility_url(public_url: str, facility_id: UUID) -> str:
     return f"{public_url}/facilities/{facility_id}"
 
 
+def facility_link(facility_id: UUID, public_url: str) -> str:
+    """Return the facility in a Markdown table: the end of its id, leading to its page."""
+    return f"[{str(facility_id)[-12:]}]({facility_url(public_url, facility_id)})"
+
+
 def of_outcome(outcome: CollectionOutcome, public_url: str) -> Metadata:
     """Return the numbers of one collection."""
     return {
@@ -43,16 +48,22 @@ def of_meters(outcome: CollectionOutcome, public_url: str) -> Metadata:
 
 
 def of_day(outcomes: Sequence[CollectionOutcome], public_url: str) -> Metadata:
-    """Return the numbers of one shard's day, with a table of what failed."""
-    failed = [outcome for outcome in outcomes if outcome.error]
+    """Return the numbers of one shard's day, with what became of whom, those that failed first.
+
+    Numbers have the same names and kinds every day: Dagster plots them over time.
+    """
+    failed = sum(outcome.error is not None for outcome in outcomes)
     numbers: Metadata = {
         "authorizations": dg.MetadataValue.int(len(outcomes)),
-        "failed": dg.MetadataValue.int(len(failed)),
+        "failed": dg.MetadataValue.int(failed),
+        "failed_percent": dg.MetadataValue.float(
+            round(100 * failed / len(outcomes), 2) if outcomes else 0.0
+        ),
         "awaited": dg.MetadataValue.int(sum(outcome.waiting for outcome in outcomes)),
         **_totals(outcomes),
     }
-    if failed:
-        numbers["failed_authorizations"] = dg.MetadataValue.md(outcome_table(failed, public_url))
+    if outcomes:
+        numbers["outcomes"] = dg.MetadataValue.md(outcome_table(outcomes, public_url))
     return numbers
 
 
@@ -63,7 +74,7 @@ def outcome_table(outcomes: Iterable[CollectionOutcome], public_url: str) -> str
         _OUTCOME_HEADER,
         [
             (
-                f"[{str(o.facility_id)[-12:]}]({facility_url(public_url, o.facility_id)})",
+                facility_link(o.facility_id, public_url),
                 o.utility,
                 outcome_words(o),
                 o.readings,

@@ -1,4 +1,5 @@
-"""From due work orders to runs: one each for a few, ranges of neighbours for many.
+"""From due work orders to runs: one each for a few, ranges of neighbours for many, and the rest by
+name.
 
 Nothing is remembered from one evaluation to the next. An order is asked for while it is due and its
 authorization is in no unfinished run; so a lost run, a restart or an interrupted evaluation repairs
@@ -17,10 +18,15 @@ from uuid import UUID
 
 import dagster as dg
 
+from dcarbon_pipelines import scattered
+from dcarbon_pipelines.appearance import TITLE
+from dcarbon_pipelines.jobs import collect_authorizations
 from dcarbon_pipelines.partitions import AUTHORIZATION, BATCH
 
 FEW = 20
 """Up to this many due orders get a visible run each."""
+NEIGHBOURS = 10
+"""Fewer than so many neighbours make no range of their own: a run costs more than they do."""
 MOST_RUNS = 20
 """Runs asked for at once; the rest follow in the next evaluation, a few seconds later."""
 AGAIN_AFTER_S = 600
@@ -73,6 +79,7 @@ def in_flight(runs: Iterable[dg.DagsterRun], places: Mapping[str, int]) -> set[s
         end = places.get(run.tags.get(RANGE_END, ""))
         if start is not None and end is not None:
             found.update(ordered[start : end + 1])
+        found.update(scattered.named_in(run))
     return found
 
 
@@ -91,7 +98,11 @@ def run_requests(
     """Return the runs for these orders. ``places`` must hold every authorization among them."""
     if len(orders) <= FEW:
         return [_single(order, now) for order in orders]
-    return [_range(stretch, now) for stretch in _stretches(orders, places)][:MOST_RUNS]
+    stretches = list(_stretches(orders, places))
+    ranges = [_range(each, now) for each in stretches if len(each.orders) >= NEIGHBOURS]
+    alone = [one for each in stretches if len(each.orders) < NEIGHBOURS for one in each.orders]
+    named = [_named(alone[begin : begin + BATCH], now) for begin in range(0, len(alone), BATCH)]
+    return [*ranges, *named][:MOST_RUNS]
 
 
 def _stretches(orders: Sequence[DueOrder], places: Mapping[str, int]) -> Iterator[Stretch]:
@@ -110,27 +121,44 @@ def _single(order: DueOrder, now: datetime) -> dg.RunRequest:
     authorization = str(order.authorization_id)
     return dg.RunRequest(
         run_key=f"{order.order_id}:{order.attempts}:{_period(now)}",
+        job_name=collect_authorizations.name,
         partition_key=authorization,
         tags={
             f"dcarbon/{AUTHORIZATION}": authorization,
             "dcarbon/order": str(order.order_id),
-            "dcarbon/title": f"Collect authorization {authorization}",
+            TITLE: "Collect one authorization",
         },
     )
 
 
 def _range(stretch: Stretch, now: datetime) -> dg.RunRequest:
-    parts = "".join(f"{order.order_id}:{order.attempts};" for order in stretch.orders)
-    digest = sha256(parts.encode()).hexdigest()[:32]
     return dg.RunRequest(
-        run_key=f"batch:{digest}:{_period(now)}",
+        run_key=_key_of_many(stretch.orders, now),
+        job_name=collect_authorizations.name,
         tags={
             RANGE_START: stretch.first,
             RANGE_END: stretch.last,
             "dcarbon/authorizations": str(len(stretch.orders)),
-            "dcarbon/title": f"Collect {len(stretch.orders)} authorizations",
+            TITLE: f"Collect {len(stretch.orders)} authorizations",
         },
     )
+
+
+def _named(orders: Sequence[DueOrder], now: datetime) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=_key_of_many(orders, now),
+        job_name=scattered.collect_scattered.name,
+        run_config=scattered.run_config([order.authorization_id for order in orders]),
+        tags={
+            "dcarbon/authorizations": str(len(orders)),
+            TITLE: f"Collect {len(orders)} authorizations here and there",
+        },
+    )
+
+
+def _key_of_many(orders: Sequence[DueOrder], now: datetime) -> str:
+    parts = "".join(f"{order.order_id}:{order.attempts};" for order in orders)
+    return f"batch:{sha256(parts.encode()).hexdigest()[:32]}:{_period(now)}"
 
 
 def _period(now: datetime) -> int:

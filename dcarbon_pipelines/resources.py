@@ -8,19 +8,25 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import dagster as dg
 
 from dcarbon import settings
+from dcarbon.providers.limits import Urgency
 from dcarbon.services.runtime import Runtime, open_runtime
+from dcarbon_pipelines import run_health
 
 
 @dataclass(slots=True)
 class ProcessRuntime:
     """One runtime for a process. A forked worker opens its own: connections cannot be shared."""
 
+    opening: Callable[[], AbstractContextManager[Runtime]] = field(
+        default=lambda: open_runtime(settings.load(), urgency=Urgency.BACKGROUND)
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pid: int | None = None
     _runtime: Runtime | None = None
@@ -31,7 +37,7 @@ class ProcessRuntime:
         with self._lock:
             if self._runtime is None or self._pid != os.getpid():
                 self._stack = ExitStack()
-                self._runtime = self._stack.enter_context(open_runtime(settings.load()))
+                self._runtime = self._stack.enter_context(self.opening())
                 self._pid = os.getpid()
                 atexit.register(self.close)
             return self._runtime
@@ -58,3 +64,13 @@ class RuntimeResource(dg.ConfigurableResource[Runtime]):
         """Return the open runtime. Raises :class:`SettingsInvalid` naming what is missing."""
         del context
         return _OF_THIS_PROCESS.open()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Runtime]:
+        """Give the runtime; while a run works with it, the database knows that it lives."""
+        runtime = self.create_resource(context)
+        if context.run is None:
+            yield runtime
+            return
+        with run_health.pulse(runtime.engine, context.run.run_id):
+            yield runtime

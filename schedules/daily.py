@@ -1,13 +1,13 @@
 """The nightly sync, one run per shard: sixteen runs however many authorizations there are."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
 
-from dcarbon.db.authorizations import SHARDS
+from dcarbon.services.runtime import Runtime
+from dcarbon.services.syncing import DAILY
+from dcarbon_pipelines import sync_runs
 from dcarbon_pipelines.jobs import daily_sync
-from dcarbon_pipelines.partitions import day_and_shard_key
 
 
 @dg.schedule(
@@ -19,10 +19,11 @@ from dcarbon_pipelines.partitions import day_and_shard_key
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every night: bring all authorizations up to the day that has just ended.",
 )
-def nightly_sync(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+def nightly_sync(
+    context: dg.ScheduleEvaluationContext, runtime: dg.ResourceParam[Runtime]
+) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for one run per shard for the day before the night's."""
+    if not runtime.settings.daily_sync:
+        return dg.SkipReason("The daily sync is switched off by DCARBON_DAILY_SYNC.")
     day = context.scheduled_execution_time.date() - timedelta(days=1)
-    for shard in range(SHARDS):
-        key = day_and_shard_key(day, shard)
-        title = f"Daily sync of {day.isoformat()}, part {shard + 1} of {SHARDS}"
-        yield dg.RunRequest(run_key=str(key), partition_key=key, tags={"dcarbon/title": title})
+    return sync_runs.of_all_shards(DAILY, day)

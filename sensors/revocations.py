@@ -4,6 +4,7 @@ import dagster as dg
 
 from dcarbon.services import work
 from dcarbon.services.runtime import Runtime
+from dcarbon_pipelines.appearance import TITLE
 from dcarbon_pipelines.endings import end_authorizations
 from dcarbon_pipelines.order_runs import UNFINISHED
 
@@ -11,7 +12,7 @@ from dcarbon_pipelines.order_runs import UNFINISHED
 @dg.sensor(
     # By its name: given the job, Dagster copies the sensor and warns of a parameter of its own.
     job_name=end_authorizations.name,
-    minimum_interval_seconds=10,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sees authorizations that were ended here and starts one run that ends them at "
     "their utilities, again and again until each is confirmed.",
@@ -26,4 +27,4 @@ def open_revocations(
     running = dg.RunsFilter(job_name=end_authorizations.name, statuses=UNFINISHED)
     if context.instance.get_runs(running, limit=1):
         return dg.SkipReason("A run that ends authorizations is under way.")
-    return dg.RunRequest(tags={"dcarbon/title": "End authorizations at their providers"})
+    return dg.RunRequest(tags={TITLE: "End access at providers"})

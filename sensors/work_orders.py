@@ -1,4 +1,8 @@
-"""Open work orders become runs within seconds. Which runs is decided in ``order_runs``."""
+"""Open work orders become runs within seconds. Which runs is decided in ``order_runs``.
+
+Two sensors, one decision: Dagster copies a sensor that is given a job of ops among others, and
+warns of a parameter of its own.
+"""
 
 import dagster as dg
 
@@ -8,6 +12,7 @@ from dcarbon_pipelines import order_runs
 from dcarbon_pipelines.jobs import collect_authorizations
 from dcarbon_pipelines.order_runs import DueOrder
 from dcarbon_pipelines.partitions import AUTHORIZATION
+from dcarbon_pipelines.scattered import collect_scattered
 
 MOST_ORDERS = 10_000
 
@@ -21,12 +26,32 @@ MOST_ORDERS = 10_000
 )
 def open_work_orders(
     context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]
-) -> dg.SensorResult | dg.SkipReason:
+) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for a run for every due order whose authorization is not being collected already."""
+    return _requests(context.instance, runtime, collect_authorizations.name)
+
+
+@dg.sensor(
+    job_name=collect_scattered.name,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Of many authorizations that want collecting, takes those that are no neighbours, "
+    "fifty in a run: mostly those a sync could not reach.",
+)
+def scattered_work_orders(
+    context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask for the runs that ``open_work_orders`` leaves to this sensor."""
+    return _requests(context.instance, runtime, collect_scattered.name)
+
+
+def _requests(
+    instance: dg.DagsterInstance, runtime: Runtime, job_name: str
+) -> list[dg.RunRequest] | dg.SkipReason:
     if not work.due(runtime.sessions, now=runtime.now(), limit=1):
         return dg.SkipReason("No work order is due.")
-    places = _places(context.instance)
-    unfinished = context.instance.get_runs(dg.RunsFilter(statuses=order_runs.UNFINISHED))
+    places = _places(instance)
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=order_runs.UNFINISHED))
     busy = order_runs.in_flight(unfinished, places)
     # Read after the runs: an order closed by a run that ended meanwhile is not asked for again.
     due = [
@@ -37,9 +62,11 @@ def open_work_orders(
         return dg.SkipReason(f"All {len(due)} due work orders are being worked on.")
     new = [key for order in orders if (key := str(order.authorization_id)) not in places]
     if new:
-        context.instance.add_dynamic_partitions(AUTHORIZATION, new)
-        places = _places(context.instance)
-    return dg.SensorResult(order_runs.run_requests(orders, places, now=runtime.now()))
+        instance.add_dynamic_partitions(AUTHORIZATION, new)
+        places = _places(instance)
+    requests = order_runs.run_requests(orders, places, now=runtime.now())
+    mine = [request for request in requests if request.job_name == job_name]
+    return mine or dg.SkipReason("The other sensor of work orders asks for the runs.")
 
 
 def _places(instance: dg.DagsterInstance) -> dict[str, int]:

@@ -22,7 +22,7 @@ _COMMANDS = {
     "admin": ("dcarbon.cli.admin", "Make administrators."),
     "mailer": ("dcarbon.cli.mailer", "Send queued mails."),
     "migrate": ("dcarbon.cli.migrate", "Bring the database schema up to date."),
-    "keys": ("dcarbon.cli.keys", "Make keys that seal tokens."),
+    "keys": ("dcarbon.cli.keys", "Make keys that seal tokens; change the platform's own token."),
 }
 
 

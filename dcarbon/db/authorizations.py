@@ -74,6 +74,8 @@ class Authorization(Base):
     retries: Mapped[int] = mapped_column(default=0, server_default="0")
     """How often somebody had it started again after a failure (story 3.2)."""
     retried_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    consent_told_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When people were last told that the consent ends; which countdown that was follows."""
 
 
 class Grant(Base):
@@ -102,6 +104,11 @@ class Grant(Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     access_expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     obtained_at: Mapped[Instant]
+    """By the customer's consent or the last rotation: the age of a grant counts from here."""
+    refreshed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When its tokens were last issued: the life of a refresh token counts from here. ``None``:
+    not since ``obtained_at``.
+    """
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     end_reason: Mapped[str | None] = mapped_column(Text)
 
@@ -139,6 +146,30 @@ def current_grant(session: Session, authorization_id: UUID) -> Grant | None:
             Grant.is_pending.is_(False),
         )
     )
+
+
+def pending_grant(session: Session, authorization_id: UUID) -> Grant | None:
+    """Return the grant that a rotation has stored and not proven yet, if any."""
+    return session.scalar(
+        select(Grant).where(
+            Grant.authorization_id == authorization_id,
+            Grant.ended_at.is_(None),
+            Grant.is_pending,
+        )
+    )
+
+
+def open_grants(
+    session: Session, authorization_id: UUID
+) -> tuple[Grant | None, Grant | None, str | None]:
+    """Return the grant in force, the pending one and the authorization's status, in one look."""
+    found = session.execute(
+        select(Grant, Authorization.status)
+        .join(Authorization, Authorization.id == Grant.authorization_id)
+        .where(Grant.authorization_id == authorization_id, Grant.ended_at.is_(None))
+    ).all()
+    by_kind = {grant.is_pending: grant for grant, _ in found}
+    return by_kind.get(False), by_kind.get(True), found[0][1] if found else None
 
 
 def session_by_state(session: Session, state_hash: bytes) -> AuthorizationSession | None:

@@ -11,26 +11,36 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.orm import Session
 
+from dcarbon.db import binary_copy as bc
 from dcarbon.db.authorizations import Authorization
 from dcarbon.db.coverage_counting import SeriesColumns, count
-from dcarbon.db.interval_days_reading import series_columns
-from dcarbon.db.meters import CoverageDay, Meter, MeterChannel, Series
-from dcarbon.db.restatements import restatements
+from dcarbon.db.coverage_reading import series_of_meter
+from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
 from dcarbon.domain.calendar import day_bounds, local_days
 from dcarbon.domain.coverage import COVERED, CoverageState, state_of
 from dcarbon.domain.flows import Measure
 
 DUE_AFTER = timedelta(days=3)
 """How long after its end a utility may take to publish a day."""
-_LONGEST_PERIOD = timedelta(days=400)
-"""How far before a day a period that covers it may have started."""
-_BATCH = 2_000
 _Key = tuple[UUID, date]
 _COUNTED = ("expected", "present", "estimated", "restated")
+_WRITTEN = ("channel_id", "meter_day", "state", *_COUNTED, "asked_at")
+# Columns as arrays: one statement of one shape, however many days, that the server has planned.
+_UPSERT = """
+insert into coverage_days
+    (channel_id, meter_day, state, expected, present, estimated, restated, asked_at, updated_at)
+select *, %s::timestamptz from unnest(
+    %s::uuid[], %s::date[], %s::text[], %s::int4[], %s::int4[], %s::int4[], %s::int4[],
+    %s::timestamptz[]
+)
+on conflict (channel_id, meter_day) do update set
+    state = excluded.state, expected = excluded.expected, present = excluded.present,
+    estimated = excluded.estimated, restated = excluded.restated, asked_at = excluded.asked_at,
+    updated_at = excluded.updated_at
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +111,9 @@ def update_coverage(
     window = _Window.of(start, end, zone, asked_at=asked_at, due_before=now - due_after)
     if not window.days:
         return CoverageSummary({})
-    usage = MeterChannel.measure == Measure.USAGE
-    channels = session.scalars(
-        select(MeterChannel.id)
-        .where(MeterChannel.meter_id == meter_id, usage)
-        .order_by(MeterChannel.id)
-    ).all()
-    stored = _stored(session, channels, window.days)
-    rows = [row for channel_id in channels for row in _counted(session, channel_id, window, stored)]
+    channels = series_of_meter(session, meter_id, window.edges[0], window.edges[-1])
+    stored = _stored(session, list(channels), window.days)
+    rows = [row for each in channels.items() for row in _counted(*each, window, stored)]
     changed = [row for row in rows if _differs(row, stored.get(_key(row)))]
     _upsert(session, changed, now=now)
     return CoverageSummary(Counter(row["state"] for row in rows), len(changed))
@@ -215,10 +220,13 @@ class _Window:
 
 
 def _counted(
-    session: Session, channel_id: UUID, window: _Window, stored: Mapping[_Key, CoverageDay]
+    channel_id: UUID,
+    series: Sequence[SeriesColumns],
+    window: _Window,
+    stored: Mapping[_Key, Row[Any]],
 ) -> Iterator[dict[str, Any]]:
     bounds = np.array([int(edge.timestamp()) for edge in window.edges], np.int64)
-    counts = count(_series_of(session, channel_id, window.edges[0], window.edges[-1]), bounds)
+    counts = count(series, bounds)
     columns = (counts.expected, counts.present, counts.estimated, counts.restated)
     for place, day in enumerate(window.days):
         before = stored.get((channel_id, day))
@@ -232,57 +240,32 @@ def _counted(
         yield {**key, "state": state, **number, "asked_at": asked_at}
 
 
-def _series_of(
-    session: Session, channel_id: UUID, start: datetime, end: datetime
-) -> list[SeriesColumns]:
-    found: list[SeriesColumns] = []
-    for one in session.scalars(select(Series).where(Series.channel_id == channel_id)):
-        since = start if one.interval_s else start - _LONGEST_PERIOD
-        changed = {
-            int(each.start.timestamp()) for each in restatements(session, one.id, since, end)
-        }
-        found.append(
-            SeriesColumns(
-                one.interval_s,
-                one.last_end.timestamp() if one.last_end else float("-inf"),
-                series_columns(session, one.id, since, end),
-                np.array(sorted(changed), np.int64),
-            )
-        )
-    return found
-
-
 def _stored(
     session: Session, channels: Collection[UUID], days: Sequence[date]
-) -> dict[_Key, CoverageDay]:
-    row = CoverageDay
-    chosen = select(row).where(
+) -> dict[_Key, Row[Any]]:
+    # Columns, not objects: rows are written by statements the session would not notice.
+    row = CoverageDay.__table__.c
+    chosen = select(*row).where(
         row.channel_id.in_(channels), row.meter_day.between(days[0], days[-1])
     )
-    # They are written below by one statement, so the session must not answer from its memory.
-    found = session.scalars(chosen.execution_options(populate_existing=True))
-    return {(one.channel_id, one.meter_day): one for one in found}
+    return {(one.channel_id, one.meter_day): one for one in session.execute(chosen)}
 
 
 def _key(row: Mapping[str, Any]) -> _Key:
     return row["channel_id"], row["meter_day"]
 
 
-def _differs(row: Mapping[str, Any], before: CoverageDay | None) -> bool:
+def _differs(row: Mapping[str, Any], before: Row[Any] | None) -> bool:
     return before is None or any(
         row[name] != getattr(before, name) for name in ("state", *_COUNTED, "asked_at")
     )
 
 
 def _upsert(session: Session, rows: Sequence[dict[str, Any]], *, now: datetime) -> None:
-    for at in range(0, len(rows), _BATCH):
-        statement = insert(CoverageDay).values(
-            [row | {"updated_at": now} for row in rows[at : at + _BATCH]]
-        )
-        names = ("state", *_COUNTED, "asked_at", "updated_at")
-        taken = {name: statement.excluded[name] for name in names}
-        key = [CoverageDay.channel_id, CoverageDay.meter_day]
-        session.execute(statement.on_conflict_do_update(index_elements=key, set_=taken))
+    if not rows:
+        return
+    columns = [[row[name] for row in rows] for name in _WRITTEN]
+    bc.connection_of(session).execute(_UPSERT, [now, *columns])
 
 
 def _scope(

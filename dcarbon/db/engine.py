@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+import time
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from dcarbon.db import tables  # noqa: F401 — foreign keys resolve only when all tables are known
@@ -11,9 +14,15 @@ from dcarbon.domain.errors import SettingsInvalid
 
 Sessions = sessionmaker[Session]
 
+TRUSTED_S = 1.0
+"""A connection used within this time is not asked whether it still lives: a sync opens a dozen
+transactions per authorization, and asking costs as much as one of their statements."""
 
-def create(url: str, *, pool_size: int = 8) -> Engine:
+
+def create(url: str, *, pool_size: int = 8, trusted_s: float = TRUSTED_S) -> Engine:
     """Return an engine for a PostgreSQL URL, with psycopg 3 and UTC sessions.
+
+    A connection that lay idle for ``trusted_s`` is replaced when the server has cut it.
 
     Raises :class:`SettingsInvalid` when the URL is not PostgreSQL.
     """
@@ -25,13 +34,32 @@ def create(url: str, *, pool_size: int = 8) -> Engine:
     if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
         message = "DCARBON_DATABASE_URL must be a postgresql:// URL; only PostgreSQL is supported."
         raise SettingsInvalid(message, display_message=message)
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         connect_args={"options": "-c timezone=UTC", "application_name": "dcarbon"},
     )
+    _check_idle_connections(engine, trusted_s)
+    return engine
+
+
+def _check_idle_connections(engine: Engine, trusted_s: float) -> None:
+    def left(_connection: Any, record: Any) -> None:
+        record.info["left_at"] = time.monotonic()
+
+    def taken(connection: Any, record: Any, _proxy: Any) -> None:
+        left_at = record.info.get("left_at")
+        if left_at is None or time.monotonic() - left_at < trusted_s:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # Those beside it were cut as well.
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", left)
+    event.listen(engine, "checkout", taken)
 
 
 def require_reachable(engine: Engine) -> None:
@@ -50,5 +78,9 @@ def require_reachable(engine: Engine) -> None:
 
 
 def sessions(engine: Engine) -> Sessions:
-    """Return the session factory services get; objects stay readable after commit."""
+    """Return the session factory services get; objects stay readable after commit.
+
+    A session left without a commit rolls back, and the driver then forgets the statements the
+    server has prepared: what only reads, in a loop over many, is best committed too.
+    """
     return sessionmaker(engine, expire_on_commit=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString
+from typing import LiteralString, Self
 from uuid import UUID
 
 import numpy as np
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from dcarbon.db import binary_copy as bc
 from dcarbon.db import interval_rows as ir
 from dcarbon.db import interval_wire as wire
-from dcarbon.db.interval_rows import Bool, Int, Small
+from dcarbon.db.interval_rows import Bool, DayRows, Int, Small
 from dcarbon.db.meters import MeterChannel, Series
 from dcarbon.db.restatements import Restatement, restatements
 from dcarbon.domain.errors import ContractViolation
@@ -26,6 +26,7 @@ __all__ = [
     "ChannelReadings",
     "Columns",
     "Restatement",
+    "columns_of_days",
     "exponent_of",
     "one_line",
     "read_channels",
@@ -81,6 +82,11 @@ class Columns:
     value: Int
     quality: Small
     exponent: int
+
+    @classmethod
+    def empty(cls) -> Self:
+        nothing = np.zeros(0, np.int64)
+        return cls(nothing, nothing.astype(np.int32), nothing, nothing.astype(np.int16), 0)
 
     def table(self) -> pa.Table:
         """Return the columns as Arrow, as :func:`read_series` describes them."""
@@ -142,7 +148,7 @@ def series_columns(
 ) -> Columns:
     """Return what :func:`read_series` does, as numpy columns."""
     if end <= start:
-        return _nothing()
+        return Columns.empty()
     connection = bc.connection_of(session)
     first, last = start.astimezone(UTC).date(), (end - _MICROSECOND).astimezone(UTC).date()
     if as_known_at is None:
@@ -151,7 +157,8 @@ def series_columns(
         known = {"series": series_id, "first": first, "last": last, "at": as_known_at}
         content = bc.copy_out(connection, _AS_KNOWN, known)
     if content:
-        return _columns(wire.decode(content, wire.slots_of(content)), start, end)
+        days = wire.decode(content, wire.slots_of(content)).rows
+        return columns_of_days(days, start, end)
     asked = {"series": series_id, "start": start, "end": end, "at": as_known_at}
     return _period_columns(connection.execute(_PERIODS, asked).fetchall())
 
@@ -191,7 +198,7 @@ def one_line(columns: Sequence[Columns]) -> Columns:
     longer one; else the longer is the complete statement and they give way. Periods of more than
     25 hours (bills) give way to any interval inside them.
     """
-    line = _nothing()
+    line = Columns.empty()
     for longer in sorted(
         (one for one in columns if len(one.start)), key=lambda one: int(one.duration_s.min())
     ):
@@ -242,13 +249,8 @@ def _concatenated(parts: Sequence[Columns]) -> Columns:
     )
 
 
-def _nothing() -> Columns:
-    empty = np.zeros(0, np.int64)
-    return Columns(empty, empty.astype(np.int32), empty, empty.astype(np.int16), 0)
-
-
-def _columns(stored: wire.StoredDays, start: datetime, end: datetime) -> Columns:
-    rows = stored.rows
+def columns_of_days(rows: DayRows, start: datetime, end: datetime) -> Columns:
+    """Return the readings of one series' days, oldest day first, that start in ``[start, end)``."""
     interval_s = ir.DAY_S // rows.slots
     starts = rows.day[:, None] * ir.DAY_S + np.arange(0, ir.DAY_S, interval_s)
     exponent = int(rows.exponent.min())
@@ -269,7 +271,7 @@ def _at_exponent(values: Int, exponents: Int, exponent: int) -> Int:
 
 def _period_columns(rows: Sequence[tuple[datetime, int, int, int, int | None]]) -> Columns:
     if not rows:
-        return _nothing()
+        return Columns.empty()
     start, duration_s, value, exponents, quality = zip(*rows, strict=True)
     exponent = min(exponents)
     values = _at_exponent(np.array(value, np.int64)[:, None], np.array(exponents), exponent)

@@ -72,9 +72,11 @@ copy (
     order by w.place
 ) to stdout (format binary)
 """  # noqa: S608 — our own column names
+# Two statements in one round trip. Emptied as well: an earlier write of this transaction used it.
 _STAGING = """
 create temporary table if not exists staged_interval_days
-    (like interval_days, restated_slots int4 not null) on commit delete rows
+    (like interval_days, restated_slots int4 not null) on commit delete rows;
+delete from staged_interval_days
 """
 _INSERT: LiteralString = f"copy interval_days ({wire.COLUMNS}) from stdin (format binary)"
 _STAGE: LiteralString = (
@@ -146,6 +148,8 @@ def write(
     """
     connection = bc.connection_of(session)
     batches = [batch for batch in batches if len(batch.start)]
+    if not batches:
+        return WriteOutcome()
     _lock(connection, {batch.series_id for batch in batches})
     recorded_us = round(recorded_at.timestamp() * 1e6)
     outcome = WriteOutcome()
@@ -249,7 +253,6 @@ def _write_differing(
         restated = merged.restated[merged.is_changed]
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
-            cursor.execute("delete from staged_interval_days")
             encoded = wire.encode(changed, ids, recorded_us=later, restated=restated)
             bc.copy_in(connection, _STAGE, encoded)
             cursor.execute(_APPLY)

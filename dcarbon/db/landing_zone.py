@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -70,7 +70,7 @@ class LandingZone:
             return stream.read()
 
     @contextmanager
-    def open(self, digest: bytes) -> Iterator[IO[bytes]]:
+    def open(self, digest: bytes) -> Iterator[BinaryIO]:
         """Open the bytes of this digest as a stream, for payloads too large to hold.
 
         The hash is checked when the end is reached: only then were the bytes the right ones.

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, Text, func
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from dcarbon.db import binary_copy as bc
 from dcarbon.db.base import Base, Id, Instant
+
+_RECORD = """
+insert into landed_payloads (id, facility_id, authorization_id, sha256, media_type, byte_count,
+                             source, received_at, clock, state, readings, warnings)
+values (%(id)s, %(facility_id)s, %(authorization_id)s, %(sha256)s, %(media_type)s, %(byte_count)s,
+        %(source)s, %(received_at)s, %(clock)s, 'landed', 0, 0)
+on conflict (facility_id, sha256) do nothing
+returning id
+"""
+_KNOWN = """
+update landed_payloads set clock = coalesce(%(clock)s, clock)
+where facility_id = %(facility_id)s and sha256 = %(sha256)s
+returning id
+"""
+_KNOWN_UNCHANGED = """
+select id from landed_payloads where facility_id = %(facility_id)s and sha256 = %(sha256)s
+"""
+_MARK = """
+update landed_payloads
+set state = %(state)s, parser = %(parser)s, readings = %(readings)s, warnings = %(warnings)s,
+    parsed_at = %(parsed_at)s, error_code = null, error_detail = null,
+    stated_at = coalesce(%(stated_at)s, stated_at)
+where id = %(id)s and ((state, parser) is distinct from (%(state)s::text, %(parser)s::text)
+                       or %(stated_at)s::timestamptz is not null)
+"""
 
 
 class LandedPayload(Base):
@@ -21,6 +49,7 @@ class LandedPayload(Base):
             "state in ('landed', 'parsed', 'empty', 'unreadable')",
             name="state",
         ),
+        CheckConstraint("clock in ('utc', 'local')", name="clock"),
         Index("uq_landed_payloads_bytes", "facility_id", "sha256", unique=True),
         Index(None, "authorization_id", "received_at"),
     )
@@ -34,6 +63,13 @@ class LandedPayload(Base):
     source: Mapped[str] = mapped_column(Text)
     """Address asked (no secrets) or name of the imported file."""
     received_at: Mapped[Instant]
+    """When these bytes came first."""
+    stated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When they last changed a reading. A provider may return to an earlier answer: the order in
+    which payloads are to be believed is this, else ``received_at``."""
+    clock: Mapped[str | None] = mapped_column(Text)
+    """How the starts of an imported file are written, where the person said so: ``utc``,
+    ``local``."""
     state: Mapped[str] = mapped_column(Text, default="landed")
     parser: Mapped[str | None] = mapped_column(Text)
     """Name and version of the parser that read it last."""
@@ -74,3 +110,25 @@ class AwaitedBatch(Base):
     notified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     notified_url: Mapped[str | None] = mapped_column(Text)
     fetched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+def record(session: Session, given: Mapping[str, Any]) -> UUID:
+    """Record bytes that have landed and return their id: that of before, where they are known.
+
+    ``given`` has the columns that describe the bytes. Plain statements, here and below: a night
+    records and marks tens of thousands.
+    """
+    connection = bc.connection_of(session)
+    made = connection.execute(_RECORD, given).fetchone()
+    known = _KNOWN if given["clock"] else _KNOWN_UNCHANGED
+    row = made or connection.execute(known, given).fetchone()
+    assert row is not None
+    identity: UUID = row[0]
+    return identity
+
+
+def mark(session: Session, payload_id: UUID, values: Mapping[str, Any]) -> None:
+    """Note what the parser found, and with ``stated_at`` that it changed readings; the same again
+    writes nothing.
+    """
+    bc.connection_of(session).execute(_MARK, {"stated_at": None, **values, "id": payload_id})

@@ -5,39 +5,45 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dcarbon.db.base import Base, Id, Instant
 
 
 class ProviderState(Base):
-    """Whether a provider answers: one row per provider that ever failed (story 6.2)."""
+    """Whether a provider answers: one row per provider that was ever asked (story 6.2)."""
 
     __tablename__ = "provider_states"
 
     provider: Mapped[str] = mapped_column(Text, primary_key=True)
     failures: Mapped[int] = mapped_column(default=0)
-    """In a row, since the last answer."""
+    """In a row, since the last answer; while paused only what was tried counts."""
     down_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """When the first of these failures happened; ``None`` while the provider answers."""
+    """When the first of these failures happened. It stays after the outage until the
+    administrators who were told of it are told of its end."""
     last_error_code: Mapped[str | None] = mapped_column(Text)
     probe_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When one request may try again, while the breaker is open; ``None``: it is closed."""
     told_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When administrators were told of this outage; once each."""
+    back_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """Since when it has answered again, after an outage that administrators were told of."""
     last_answer_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """To the minute."""
 
 
 class ProviderTurn(Base):
-    """When the next request to a provider may start, for limits shared by all processes."""
+    """When each of the last requests to a provider starts, for limits shared by all processes.
+
+    As many are kept as the provider's largest window may hold.
+    """
 
     __tablename__ = "provider_turns"
 
     provider: Mapped[str] = mapped_column(Text, primary_key=True)
-    rate: Mapped[str] = mapped_column(Text, primary_key=True)
-    """Which of the provider's limits: ``second``, ``hour``, ``day``."""
-    free_at: Mapped[Instant]
+    turn: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    starts_at: Mapped[Instant]
 
 
 class ProviderEvent(Base):

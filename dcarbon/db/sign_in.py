@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     cast,
+    delete,
     func,
     select,
     update,
@@ -104,6 +105,18 @@ def end_open_links(session: Session, email: str, *, now: datetime) -> None:
     link = SignInLink
     still_open = (link.email == email, link.consumed_at.is_(None), link.expires_at > now)
     session.execute(update(link).where(*still_open).values(expires_at=now))
+
+
+def delete_links(session: Session, *, expired_before: datetime) -> int:
+    gone = delete(SignInLink).where(SignInLink.expires_at < expired_before)
+    return len(session.scalars(gone.returning(SignInLink.id)).all())
+
+
+def delete_sessions(session: Session, *, over_before: datetime) -> int:
+    """Delete the sessions that had ended or expired by then, and return how many."""
+    row = WebSession
+    over = func.coalesce(row.ended_at, row.expires_at) < over_before
+    return len(session.scalars(delete(row).where(over).returning(row.id)).all())
 
 
 def session_by_hash(session: Session, secret_hash: bytes) -> tuple[WebSession, Person] | None:

@@ -58,6 +58,12 @@ class ProviderUnavailable(DCarbonError):
         """False when the request certainly never reached the provider."""
 
 
+class ProviderPaused(ProviderUnavailable):
+    """We wait: the provider failed many times in a row and is left alone for a while."""
+
+    code = "provider_paused"
+
+
 class OutcomeUnknown(ProviderUnavailable):
     """We look before we repeat: a request that costs money may or may not have been carried out.
 
@@ -78,6 +84,12 @@ class ReauthorizationRequired(DCarbonError):
 
     is_ours = False
     code = "reauthorization_required"
+
+
+class ConsentRevoked(ReauthorizationRequired):
+    """Nobody acts: the provider says that the customer has ended the access there."""
+
+    code = "revoked_at_provider"
 
 
 class AccessTokenRejected(ReauthorizationRequired):

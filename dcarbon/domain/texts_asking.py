@@ -30,6 +30,11 @@ ASKING: Mapping[str, Text] = {
         "PostgreSQL does not answer or refuses us.",
         "Check that it runs and that DCARBON_DATABASE_URL is right.",
     ),
+    "embedded_database_failed": Text(
+        "The embedded database does not start",
+        "The embedded PostgreSQL server does not start.",
+        "Its log says why: postgresql/log in the directory of DCarbon.",
+    ),
     "schema_behind": Text(
         "The database is of an earlier version",
         "The database schema is not that of this version.",
@@ -89,6 +94,28 @@ ASKING: Mapping[str, Text] = {
         "Please sign in",
         "You are not signed in.",
         "Please sign in. Programs send an API token instead, as 'Authorization: Bearer <token>'.",
+    ),
+    "platform_token_refused": Text(
+        "This token does not work",
+        "UtilityAPI does not take this token, so nothing was changed.",
+        "Please copy it again from the settings of the UtilityAPI dashboard.",
+    ),
+    "platform_token_same": Text(
+        "This token is in use already",
+        "This is the token in use, so nothing was changed.",
+        "Please make a new one in the settings of the UtilityAPI dashboard.",
+    ),
+    "no_platform_token": Text(
+        "This utility has no token of ours",
+        "Only UtilityAPI is reached with a token of the platform's own; at other utilities each "
+        "customer's is renewed by itself.",
+        "Please name UtilityAPI.",
+    ),
+    "no_such_administrator": Text(
+        "No administrator has this address",
+        "The change is written to the audit log with who made it, and no administrator has this "
+        "address.",
+        "Please give the address you sign in with.",
     ),
     "token_invalid": Text(
         "This API token does not work",

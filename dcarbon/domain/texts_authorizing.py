@@ -145,6 +145,18 @@ AUTHORIZING: Mapping[str, Text] = {
         "The utility no longer accepts our access to this facility's readings.",
         "Please authorize it again.",
     ),
+    "consent_ended": Text(
+        "Needs reauthorization",
+        "The time for which this facility's readings were shared has run out. What was collected "
+        "is kept.",
+        "To go on, please authorize the utility again.",
+    ),
+    "revoked_at_provider": Text(
+        "Access was ended at the utility",
+        "The access to this facility's readings was ended at the utility. What was collected is "
+        "kept.",
+        "To collect again, please authorize the utility again.",
+    ),
     "access_ended": Text(
         "The access was ended",
         "The access to this facility's readings was ended here.",
@@ -185,6 +197,36 @@ AUTHORIZING: Mapping[str, Text] = {
         "No utility is chosen",
         "No utility is chosen for this facility.",
         "Please choose one.",
+    ),
+    "nothing_to_retry": Text(
+        "There is nothing to retry",
+        "This authorization works; there is nothing to retry.",
+        "Its readings come in every day by themselves.",
+    ),
+    "ended_on_purpose": Text(
+        "This access was ended",
+        "This access was ended on purpose and cannot be taken up again.",
+        "To collect again, please authorize a utility on the facility's page.",
+    ),
+    "nobody_may_authorize": Text(
+        "Nobody can authorize this facility",
+        "Nobody at this facility may authorize its utility, so nobody was asked.",
+        "The owner invites an operator, or takes the role Owner + Operator.",
+    ),
+    "reason_needed": Text(
+        "A reason is needed",
+        "An administrator who ends somebody's access says why.",
+        "Please give a reason; the people of the facility will read it.",
+    ),
+    "nobody_came_back": Text(
+        "The authorization was not finished",
+        "Nobody came back from the utility within half an hour, so the attempt was ended.",
+        _START_AGAIN,
+    ),
+    "return_cut_off": Text(
+        "The authorization was not finished",
+        "We were interrupted when you came back from the utility, so the attempt was ended.",
+        _START_AGAIN,
     ),
     "nothing_to_change": Text(
         "There is nothing to change",

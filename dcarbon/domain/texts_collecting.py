@@ -19,6 +19,11 @@ COLLECTING: Mapping[str, Text] = {
         "The utility is not answering at the moment. Nothing is lost.",
         "You need not do anything: we keep trying by ourselves.",
     ),
+    "provider_paused": Text(
+        "The utility is not answering",
+        "The utility has not been answering for a while. Nothing is lost.",
+        "You need not do anything: we look again every few minutes.",
+    ),
     "provider_outcome_unknown": Text(
         "The utility is not answering",
         "The utility did not say whether it carried out what we asked. Nothing is lost.",
@@ -28,6 +33,11 @@ COLLECTING: Mapping[str, Text] = {
         "The utility asked us to slow down",
         "The utility asked us to slow down.",
         "You need not do anything: we continue by ourselves a little later.",
+    ),
+    "run_ended": Text(
+        "We were interrupted",
+        "We were interrupted while collecting. What had come is kept.",
+        "You need not do anything: we take it up again by ourselves.",
     ),
     # The utility's side does not work as agreed.
     "contract_violation": Text(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import httpx2
 
 from dcarbon.domain.errors import ClientCredentialsRejected, SettingsInvalid
 from dcarbon.domain.secrets import Secret
-from dcarbon.providers.limits import RateLimiter
+from dcarbon.providers.breaker import Breaker
+from dcarbon.providers.limits import RateLimiter, Turns, Urgency
+from dcarbon.providers.platform_secrets import KeptSecrets, ReadSecret
 from dcarbon.providers.profile import (
     Method,
     ProviderCredentials,
@@ -25,17 +27,30 @@ from dcarbon.settings import PREFIX, ProviderSettings, Settings
 class ProviderRegistry:
     """Hands out profiles, credentials and transports by the profile's key; closed by its owner.
 
-    ``networks`` replaces the network of single utilities, for tests.
+    ``networks`` replaces the network of single utilities, for tests. ``turns`` and ``breakers``
+    make what all processes share for a utility; without them this process counts alone and leaves
+    no utility alone. ``secrets`` finds a secret that was set by command; it wins over settings.
     """
 
     def __init__(
-        self, settings: Settings, *, networks: Mapping[str, httpx2.BaseTransport] | None = None
+        self,
+        settings: Settings,
+        *,
+        networks: Mapping[str, httpx2.BaseTransport] | None = None,
+        turns: Callable[[str], Turns] | None = None,
+        breakers: Callable[[UtilityProfile], Breaker] | None = None,
+        urgency: Urgency = Urgency.PERSON_WAITS,
+        secrets: ReadSecret | None = None,
     ) -> None:
         """Raise :class:`SettingsInvalid` for a wrong provider setting."""
         for key in settings.providers:
             _require_known(key)
         self._settings = settings
         self._networks = dict(networks or {})
+        self._turns = turns
+        self._breakers = breakers
+        self._urgency = urgency
+        self._secrets = KeptSecrets(secrets) if secrets else None
         self._profiles = {key: _applied(key, settings.provider(key)) for key in PROFILES}
         self._transports: dict[str, Transport] = {}
         self._lock = threading.Lock()
@@ -60,7 +75,7 @@ class ProviderRegistry:
             client_secret=_secret(given.client_secret),
             client_certificate=given.client_certificate,
             client_key=given.client_key,
-            api_token=_secret(given.api_token),
+            api_token=self._api_token(key),
             webhook_secret=_secret(given.webhook_secret),
         )
         speaks_utilityapi = self.profile(key).method is Method.UTILITYAPI
@@ -69,6 +84,17 @@ class ProviderRegistry:
                 f"no credentials for {key} are set", code="provider_not_set_up"
             )
         return credentials
+
+    def newer_api_token(self, key: str, refused: Secret) -> Secret | None:
+        """Look at once whether another token was set than the one a provider just refused."""
+        self.forget_secrets(key)
+        token = self._api_token(key)
+        return token if token != refused else None
+
+    def forget_secrets(self, key: str) -> None:
+        """Look at what was set by command when it is needed next, not at what was read before."""
+        if self._secrets is not None:
+            self._secrets.forget(key)
 
     def transport(self, key: str) -> Transport:
         """Return the utility's transport, made at its first use and shared by all threads."""
@@ -83,6 +109,11 @@ class ProviderRegistry:
                 transport.close()
             self._transports.clear()
 
+    def _api_token(self, key: str) -> Secret | None:
+        speaks_utilityapi = self.profile(key).method is Method.UTILITYAPI
+        kept = self._secrets.get(key, "api_token") if self._secrets and speaks_utilityapi else None
+        return kept or _secret(self._settings.provider(key).api_token)
+
     def _open(self, key: str) -> Transport:
         known, given = self._profiles[key], self._settings.provider(key)
         needs_certificate = known.needs_client_certificate
@@ -92,7 +123,12 @@ class ProviderRegistry:
             ca_file=given.ca_file,
             client_certificate=given.client_certificate if needs_certificate else None,
             client_key=given.client_key if needs_certificate else None,
-            limiter=RateLimiter(known.limits),
+            limiter=RateLimiter(
+                known.limits,
+                turns=self._turns(key) if self._turns else None,
+                urgency=self._urgency,
+            ),
+            breaker=self._breakers(known) if self._breakers else None,
             max_connections=self._settings.provider_concurrency,
             transport=self._networks.get(key),
         )

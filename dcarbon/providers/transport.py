@@ -30,6 +30,7 @@ from dcarbon.domain.errors import (
     ResourceMissing,
     SettingsInvalid,
 )
+from dcarbon.providers.breaker import Breaker
 from dcarbon.providers.limits import RateLimiter
 
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
@@ -111,6 +112,7 @@ class Transport:
         client_certificate: Path | None = None,
         client_key: Path | None = None,
         limiter: RateLimiter | None = None,
+        breaker: Breaker | None = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
         max_connections: int = 8,
         timeout: httpx2.Timeout = TIMEOUT,
@@ -123,6 +125,7 @@ class Transport:
         self._origins = frozenset(_configured_origin(address) for address in addresses)
         self._base = httpx2.URL(base_url.rstrip("/") + "/")
         self._limiter = limiter
+        self._breaker = breaker
         self._max_bytes = max_bytes
         self._now = now
         self._monotonic = monotonic
@@ -183,16 +186,46 @@ class Transport:
 
         Raises what ``classify`` (default :func:`classify_status`) makes of the status,
         :class:`ProviderUnavailable` for time-outs and broken connections,
-        :class:`ContractViolation` for addresses, redirects and sizes that are refused.
+        :class:`ProviderPaused` while the provider is left alone, :class:`ContractViolation` for
+        addresses, redirects and sizes that are refused.
         """
         target = self.address(url)
         if params:
             target = target.copy_merge_params(dict(params))
+        if self._breaker is not None:
+            self._breaker.require_open()
         if self._limiter is not None:
             self._limiter.acquire()
-        response = self._send(method, target, {"Accept": accept, **(headers or {})}, content)
+        given = {"Accept": accept, **(headers or {})}
+        response = self._send_watched(self._breaker, method, target, given, content)
         if error := (classify or classify_status)(response):
             raise error
+        return response
+
+    def _send_watched(
+        self,
+        breaker: Breaker | None,
+        method: str,
+        url: httpx2.URL,
+        headers: Mapping[str, str],
+        content: bytes | None,
+    ) -> Response:
+        """Send, and tell the breaker. What a status means for one customer is no matter of its."""
+        if breaker is None:
+            return self._send(method, url, headers, content)
+        is_probe = breaker.enter()
+        try:
+            response = self._send(method, url, headers, content)
+        except ProviderUnavailable as error:
+            breaker.failed(error, is_probe=is_probe)
+            raise
+        if _is_down(response.status):
+            said = ProviderUnavailable(
+                f"answered {response.status}", retry_after=response.retry_after()
+            )
+            breaker.failed(said, is_probe=is_probe)
+        else:
+            breaker.answered()
         return response
 
     def _send(
@@ -245,13 +278,17 @@ def classify_status(response: Response) -> DCarbonError | None:
     detail = f"{httpx2.URL(response.url).host} answered {status}"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return ProviderThrottled(detail, retry_after=response.retry_after())
-    if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if _is_down(status):
         return ProviderUnavailable(detail, retry_after=response.retry_after())
     if kind := _ERRORS.get(status):
         return kind(detail)
     redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
     code = "unexpected_redirect" if redirected else "request_refused"
     return ContractViolation(detail, code=code)
+
+
+def _is_down(status: int) -> bool:
+    return status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:

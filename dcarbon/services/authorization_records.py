@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession
 from dcarbon.db.facilities import Facility
+from dcarbon.db.persistence import insist
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import AuthorizationDeclined, DCarbonError, InvalidTransition
 from dcarbon.domain.states import AuthStatus, require_move
@@ -24,11 +25,18 @@ from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.authorization_sessions import Attempt
 from dcarbon.services.runtime import Runtime
 
+_PATIENCE_S = 30.0
+"""How long a person's browser may wait for the database."""
+
 
 def authorized_by_tokens(runtime: Runtime, attempt: Attempt, tokens: TokenSet) -> None:
-    """Seal tokens, move the state, write the audit entry, open the work order: all or nothing."""
+    """Seal tokens, move the state, write the audit entry, open the work order: all or nothing.
+
+    The code is used up: while the database is away for a moment, the tokens are held on to.
+    """
     now = runtime.now()
-    with runtime.sessions.begin() as session:
+
+    def write(session: Session) -> bool:
         row = session.get_one(Authorization, attempt.authorization_id, with_for_update=True)
         grants.store(session, runtime.keys, row.id, tokens, now=now)
         row.granted_scope = tokens.scope
@@ -37,8 +45,9 @@ def authorized_by_tokens(runtime: Runtime, attempt: Attempt, tokens: TokenSet) -
         row.customer_resource_uri = tokens.customer_resource_uri
         row.consent_ends_at = parse_scope(tokens.scope or "").ends_at
         external_id = _last_segment(tokens.resource_uri) or _last_segment(tokens.authorization_uri)
-        is_wanted = _authorize(session, row, external_id, actor=Actor(attempt.person_id), now=now)
-    if not is_wanted:
+        return _authorize(session, row, external_id, actor=Actor(attempt.person_id), now=now)
+
+    if not insist(runtime.sessions, write, limit_s=_PATIENCE_S):
         raise _unwanted()
 
 
@@ -140,6 +149,17 @@ def mark_expired(
     notices.reauthorization_needed(session, row, public_url=url, now=now)
 
 
+def mark_revoked(
+    runtime: Runtime, session: Session, row: Authorization, error: DCarbonError, *, now: datetime
+) -> None:
+    """Move an authorization to ``revoked``: the customer ended it at the provider, and is told."""
+    if row.status != AuthStatus.AUTHORIZED:
+        return
+    endings.end_as_found(session, row, code=error.code, now=now)
+    url = runtime.settings.public_url
+    notices.access_ended(session, row, by="provider", public_url=url, now=now)
+
+
 def _authorize(
     session: Session, row: Authorization, external_id: str | None, *, actor: Actor, now: datetime
 ) -> bool:
@@ -199,7 +219,8 @@ def _end_again(session: Session, row: Authorization, *, actor: Actor, now: datet
     if row.status == AuthStatus.REVOKED:
         endings.ask_provider_to_end(session, row, actor=actor, reason=reason, now=now)
     else:
-        endings.end_here(session, row, actor=actor, reason=reason, now=now)
+        why = endings.EndReason.NOT_WANTED
+        endings.end_here(session, row, actor=actor, why=why, reason=reason, now=now)
 
 
 def _unwanted() -> InvalidTransition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,7 +22,7 @@ from dcarbon.db.facilities import Facility
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import AuthorizationDeclined, InvalidTransition
 from dcarbon.domain.states import AuthMethod, AuthStatus
-from dcarbon.services import audit, facilities
+from dcarbon.services import audit, consent, facilities
 from dcarbon.services.actors import Actor
 from dcarbon.services.runtime import Runtime
 
@@ -42,6 +42,8 @@ class Attempt:
     redirect_uri: str
     state: str
     code_verifier: str | None = None
+    renews: str | None = None
+    """The provider's identifier of the consent that is given anew, where there was one."""
 
     def __repr__(self) -> str:
         return f"Attempt({self.session_id})"
@@ -61,14 +63,21 @@ def open_attempt(
     """Write an attempt down before anybody is sent anywhere.
 
     A pending, failed or expired authorization of the same facility and utility is taken up again,
-    so that the facility keeps its identity; one that is authorized is :class:`InvalidTransition`.
+    so that the facility keeps its identity, and so is one in force that is to be renewed; any other
+    that is authorized is :class:`InvalidTransition`.
     """
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     now = runtime.now()
     with runtime.sessions.begin() as session:
         facility = facilities.require_may_authorize(session, facility_id, actor=actor)
         authorization = _authorization(
-            session, facility.id, method=method, provider=provider, utility=utility, actor=actor
+            session,
+            facility.id,
+            method=method,
+            provider=provider,
+            utility=utility,
+            actor=actor,
+            now=now,
         )
         if authorization.status == AuthStatus.FAILED:
             authorization.status = AuthStatus.PENDING
@@ -156,6 +165,7 @@ def _authorization(
     provider: str,
     utility: str,
     actor: Actor,
+    now: datetime,
 ) -> Authorization:
     rows = session.scalars(
         select(Authorization)
@@ -163,14 +173,17 @@ def _authorization(
         .order_by(Authorization.id.desc())
         .with_for_update()
     ).all()
-    if any(row.status == AuthStatus.AUTHORIZED for row in rows):
+    same = [row for row in rows if row.provider == provider and row.utility == utility]
+    in_force = next((row for row in rows if row.status == AuthStatus.AUTHORIZED), None)
+    if in_force is not None:
+        if in_force in same and consent.renewal(session, in_force, now=now):
+            return in_force
         raise InvalidTransition(
             "already authorized",
             code="already_authorized",
         )
-    for row in rows:
-        if row.provider == provider and row.utility == utility:
-            return row
+    if same:
+        return same[0]
     # Two tabs starting at once: the second waits here and takes up what the first has made.
     session.scalar(select(Facility.id).where(Facility.id == facility_id).with_for_update())
     made = session.scalar(
@@ -211,6 +224,7 @@ def _attempt(
         redirect_uri=row.redirect_uri,
         state=state,
         code_verifier=verifier,
+        renews=authorization.external_id,
     )
 
 

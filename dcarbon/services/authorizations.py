@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain.errors import (
     AuthorizationDeclined,
     ClientCredentialsRejected,
+    ContractViolation,
     DCarbonError,
     InvalidInput,
     InvalidTransition,
@@ -27,16 +28,15 @@ from dcarbon.providers.green_button import oauth
 from dcarbon.providers.green_button.scope import parse_scope
 from dcarbon.providers.green_button.token_response import TokenSet
 from dcarbon.providers.profile import Method
-from dcarbon.providers.utilityapi.client import UtilityApiClient, hosted_form_url
+from dcarbon.providers.utilityapi.client import Form, UtilityApiClient, hosted_form_url
 from dcarbon.providers.utilityapi.returns import return_error
+from dcarbon.services import authorization_endings, facilities, grants, work
 from dcarbon.services import authorization_records as records
 from dcarbon.services import authorization_sessions as attempts
-from dcarbon.services import facilities, grants, work
 from dcarbon.services.actors import Actor
+from dcarbon.services.authorization_endings import EndReason
 from dcarbon.services.authorization_sessions import Attempt
 from dcarbon.services.runtime import Runtime
-
-UNANSWERED_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def complete_green_button(
         return Completed(None, None, None, "failed", None, error)
     try:
         tokens = _exchange(runtime, attempt, parameters)
-        _require_readings_in(tokens)
+        _require_readings_in(runtime, attempt, tokens)
         records.authorized_by_tokens(runtime, attempt, tokens)
     except DCarbonError as error:
         return _failed(runtime, attempt, error)
@@ -208,7 +208,7 @@ def start_utilityapi(
         browser=browser,
     )
     try:
-        form = client.create_form(utility=utility.strip())
+        form = _form(client, utility.strip(), renews=attempt.renews)
     except DCarbonError as error:
         records.failed(runtime, attempt, error)
         raise
@@ -296,14 +296,31 @@ def utilityapi_client(runtime: Runtime) -> UtilityApiClient:
 
     Raises :class:`ClientCredentialsRejected` (``provider_not_set_up``) without an API token.
     """
-    token = runtime.providers.credentials("utilityapi").api_token
+    providers = runtime.providers
+    token = providers.credentials("utilityapi").api_token
     assert token is not None  # the registry hands out no credentials without it
-    return UtilityApiClient(runtime.providers.transport("utilityapi"), token)
+    newer = partial(providers.newer_api_token, "utilityapi")
+    return UtilityApiClient(providers.transport("utilityapi"), token, newer)
 
 
-def _require_readings_in(tokens: TokenSet) -> None:
-    """Refuse a consent that the customer narrowed so far that no readings may be asked for."""
+def _form(client: UtilityApiClient, utility: str, *, renews: str | None) -> Form:
+    """Make a form that renews the authorization there, which keeps its uid, or a new one."""
+    if renews is not None:
+        try:
+            return client.create_form(utility=utility, authorization_uid=renews)
+        except ContractViolation:
+            pass  # revoked or gone there: a consent of its own takes its place
+    return client.create_form(utility=utility)
+
+
+def _require_readings_in(runtime: Runtime, attempt: Attempt, tokens: TokenSet) -> None:
+    """Refuse a consent that the customer narrowed so far that no readings may be asked for.
+
+    It is of no use to anybody and is ended at the utility again.
+    """
     if not parse_scope(tokens.scope or "").covers_intervals():
+        why = EndReason.SCOPE_TOO_NARROW
+        authorization_endings.end_unusable(runtime, attempt.authorization_id, tokens, why=why)
         raise AuthorizationDeclined("granted scope has no interval data", code="scope_too_narrow")
 
 

@@ -46,15 +46,19 @@ def end(runtime: Runtime, row: Authorization) -> Ending:
 
 
 def _was_renewed(runtime: Runtime, row: Authorization) -> bool:
-    same = or_(
-        Authorization.external_id == row.external_id,
-        Authorization.authorization_uri == row.authorization_uri,
+    names = (
+        (Authorization.external_id, row.external_id),
+        (Authorization.authorization_uri, row.authorization_uri),
     )
+    # What has no name at the provider yet has none in common with others that have none.
+    same = [column == name for column, name in names if name is not None]
+    if not same:
+        return False
     newer = select(Authorization.id).where(
         Authorization.id != row.id,
         Authorization.provider == row.provider,
         Authorization.status != AuthStatus.REVOKED,
-        same,
+        or_(*same),
     )
     with runtime.sessions() as session:
         return session.scalar(newer.limit(1)) is not None

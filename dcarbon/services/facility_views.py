@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dcarbon.db import facility_pages
@@ -20,9 +20,10 @@ from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.people import Person
 from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain.errors import NotFound
-from dcarbon.domain.states import AuthStatus
-from dcarbon.services import facilities, facility_cards, meters, work
+from dcarbon.domain.states import AuthStatus, SyncHealth
+from dcarbon.services import consent, facilities, facility_cards, meters, work
 from dcarbon.services.actors import Actor
+from dcarbon.services.consent import RenewalReason
 from dcarbon.services.facilities import MAY_EDIT
 from dcarbon.services.facility_cards import CardPage, FacilityCard, PendingInvitation
 from dcarbon.services.meters import MeterView
@@ -115,11 +116,15 @@ class FacilityView:
     """The authorization revoked last, while no other has been completed since."""
     progress: Mapping[str, object]
     """Of the latest collection: ``state`` is waiting, collecting, done or stopped; empty: none."""
+    next_try_at: datetime | None
+    """When collecting is tried again, while it does not go well; it may have passed just now."""
     people: tuple[FacilityPerson, ...]
     may_edit: bool
     may_invite: bool
     may_change_provider: bool
     may_revoke: bool
+    renewal: RenewalReason | None
+    """Why the consent in force is to be given anew, while it is."""
 
 
 def one(session: Session, facility_id: UUID, *, actor: Actor, now: datetime) -> FacilityView:
@@ -148,11 +153,13 @@ def one(session: Session, facility_id: UUID, *, actor: Actor, now: datetime) -> 
         authorization=view_of(authorization) if authorization else None,
         previous=_previous(session, facility),
         progress=_progress(session, authorization),
+        next_try_at=_next_try_at(session, authorization),
         people=_people(session, facility_id, actor),
         may_edit=actor.is_admin or role in MAY_EDIT,
         may_invite=_may_invite(facility, role, is_admin=actor.is_admin),
         may_change_provider=card.may_authorize and _is_in_force(authorization),
         may_revoke=_is_in_force(authorization),
+        renewal=consent.renewal(session, authorization, now=now) if authorization else None,
     )
 
 
@@ -213,6 +220,18 @@ def _progress(session: Session, authorization: Authorization | None) -> Mapping[
         .limit(1)
     )
     return work.progress_of(order)
+
+
+def _next_try_at(session: Session, authorization: Authorization | None) -> datetime | None:
+    if authorization is None or authorization.sync_health == SyncHealth.OK:
+        return None
+    return session.scalar(
+        select(func.min(WorkOrder.not_before)).where(
+            WorkOrder.authorization_id == authorization.id,
+            WorkOrder.kind.in_(("collect", "repull")),
+            WorkOrder.done_at.is_(None),
+        )
+    )
 
 
 def _people(session: Session, facility_id: UUID, actor: Actor) -> tuple[FacilityPerson, ...]:

@@ -1,7 +1,6 @@
 """Fetching one customer's data from UtilityAPI: meters, the order to collect them, their readings.
 
-Collection costs money, so it is ordered once for a meter that was never activated, and never for
-one the provider is still working on.
+What has to be ordered first, and costs money, stands in ``utilityapi_orders``.
 """
 
 from __future__ import annotations
@@ -11,32 +10,33 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from math import ceil
 from pathlib import Path
+
+from sqlalchemy import select
 
 from dcarbon.db.authorizations import Authorization
 from dcarbon.domain.errors import (
+    ConsentRevoked,
     ContractViolation,
     DCarbonError,
-    OutcomeUnknown,
     ProviderUnavailable,
     ReauthorizationRequired,
     UnreadablePayload,
 )
+from dcarbon.domain.states import AuthStatus
 from dcarbon.providers.columns import READINGS, ParsedPayload
 from dcarbon.providers.transport import RawPayload
-from dcarbon.providers.utilityapi import parse
-from dcarbon.providers.utilityapi.client import MAX_COLLECTION_MONTHS, UtilityApiClient
+from dcarbon.providers.utilityapi import parse, wire
+from dcarbon.providers.utilityapi.client import UtilityApiClient
 from dcarbon.providers.utilityapi.parse import AuthorizationFacts, MeterState, Note
-from dcarbon.services import authorizations
+from dcarbon.services import authorizations, work
 from dcarbon.services.fetching import LOOK_AGAIN, Fetched, Step, Waiting
 from dcarbon.services.runtime import Runtime
+from dcarbon.services.utilityapi_orders import CUSTOMER_MENDS, Orders
 
 _LOOKS_AT_ONCE = 6
 _PAUSE_S = 1.5
 """The provider asks for at most one such call a second (utilityapi reference 3)."""
-_CUSTOMER_MENDS = frozenset({"access_invalid", "access_locked"})
-"""Notes that say that only the customer can restore access (utilityapi reference 9, 10)."""
 
 
 @dataclass(slots=True)
@@ -47,6 +47,8 @@ class _Look:
     states: list[MeterState] = field(default_factory=list)
     authorization: AuthorizationFacts | None = None
     """Looked at only where there is no meter."""
+    is_incomplete: bool = False
+    """The provider left meters out of an order."""
     error: DCarbonError | None = None
 
     @property
@@ -59,40 +61,107 @@ class _Look:
     def is_under_way(self) -> bool:
         return any(each.status == "pending" for each in self.things)
 
+    def ready_at(self, now: datetime) -> datetime:
+        """Return when the provider expects to be ready with the first, at least a moment away."""
+        etas = [
+            eta
+            for each in self.things
+            if each.status == "pending"
+            for note in each.notes
+            if (eta := wire.moment(note.extra.get("eta"))) is not None and eta > now
+        ]
+        earliest = min(etas, default=now)
+        return min(max(earliest, now + LOOK_AGAIN), now + work.LONGEST_WAIT)
 
-def fetch(
-    runtime: Runtime, authorization: Authorization, start: datetime, end: datetime
-) -> Iterator[Step]:
-    """Yield meters, then intervals of ``[start, end)``; wait where the provider still works.
 
-    What is there is yielded before anything is raised: :class:`ReauthorizationRequired` when the
-    customer has to act, :class:`ProviderUnavailable` while the provider itself tries again.
+@dataclass(slots=True)
+class Meters:
+    """A customer's meters at UtilityAPI. ``since`` is how far back collection is ordered.
+
+    ``is_final`` fetches although access has ended here: nothing is ordered any more.
     """
-    if authorization.external_id is None:
-        raise ContractViolation("the authorization has no uid", code="no_external_id")
-    client = authorizations.utilityapi_client(runtime)
-    months = min(MAX_COLLECTION_MONTHS, max(1, ceil((runtime.now() - start).days / 30)))
-    look = _look_until_settled(client, authorization.external_id, months=months)
-    yield from (_fetched(page, "utilityapi_meters", _meters) for page in look.pages)
-    if look.is_under_way:
-        yield Waiting("the provider still works", runtime.now() + LOOK_AGAIN)
-    for state in look.states:
-        if state.status != "pending" and state.is_activated:
-            yield from _intervals_of(client, state.uid, start, end)
-    if problem := look.error or _problem(look):
-        raise problem
+
+    runtime: Runtime
+    authorization: Authorization
+    since: datetime
+    is_final: bool = False
+    _look: _Look = field(default_factory=_Look)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The uids of the meters whose readings are there."""
+        states = self._look.states
+        return tuple(s.uid for s in states if s.status != "pending" and s.is_activated)
+
+    def look(self) -> Iterator[Step]:
+        """Yield the meters, after ordering what was never ordered; wait where it is under way."""
+        if self.authorization.external_id is None:
+            raise ContractViolation("the authorization has no uid", code="no_external_id")
+        now = self.runtime.now()
+        uid = self.authorization.external_id
+        if self.is_final:
+            self._look = _looked(self._client, uid)
+        else:
+            frequency = self.runtime.settings.monitoring_frequency
+            orders = Orders(self._client, self.since, now, frequency, self._is_in_force)
+            self._look = _look_until_settled(self._client, uid, orders)
+        yield from (_fetched(page, "utilityapi_meters", _meters) for page in self._look.pages)
+        if self._look.is_under_way:
+            again_at = self._look.ready_at(now)
+            yield Waiting("the provider still works", again_at, is_polled=True)
+
+    def readings(self, part: str, start: datetime, end: datetime) -> Iterator[Step]:
+        """Yield the intervals of one meter in ``[start, end)``."""
+        try:
+            for page in self._client.interval_pages(part, start, end):
+                yield _fetched(page, "utilityapi_intervals", _intervals)
+        except UnreadablePayload:
+            # The page is landed and marked. It alone knew the next one; other meters go on.
+            return
+
+    def describe(self) -> Iterator[Step]:
+        """Yield nothing: the meters came first."""
+        return iter(())
+
+    def conclude(self, *, is_silent: bool) -> None:
+        """Raise :class:`ReauthorizationRequired` when the customer has to act,
+        :class:`ProviderUnavailable` while the provider itself tries again.
+        """
+        look = self._look
+        has_doubts = is_silent or look.is_incomplete or self._is_over
+        if look.error is None and look.authorization is None and has_doubts:
+            # Meters of a consent that has ended may stay listed, and never have data again.
+            look.authorization = _authorization(self._client, self.authorization.external_id or "")
+        if problem := look.error or _problem(look):
+            raise problem
+
+    def _is_in_force(self) -> bool:
+        """Say whether the consent still is in force here: it may end while the provider works."""
+        with self.runtime.sessions() as session:
+            status = session.scalar(
+                select(Authorization.status).where(Authorization.id == self.authorization.id)
+            )
+        return status == AuthStatus.AUTHORIZED and not self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        ends = self.authorization.consent_ends_at
+        return ends is not None and ends <= self.runtime.now()
+
+    @property
+    def _client(self) -> UtilityApiClient:
+        return authorizations.utilityapi_client(self.runtime)
 
 
-def _look_until_settled(client: UtilityApiClient, uid: str, *, months: int) -> _Look:
-    """Look at the meters and order what was never ordered; stay a while for quick answers.
+def _look_until_settled(client: UtilityApiClient, uid: str, orders: Orders) -> _Look:
+    """Look at the meters and order what is missing; stay a while for quick answers.
 
     A refused order is the look's error: meters that are known land all the same.
     """
     look = _looked(client, uid)
-    ordered: set[str] = set()
     for remaining in reversed(range(_LOOKS_AT_ONCE)):
         try:
-            if look.error is None and _order(client, look.states, ordered, months=months):
+            while look.error is None and orders.place(look.states):
                 look = _looked(client, uid)
         except DCarbonError as error:
             look.error = error
@@ -100,6 +169,7 @@ def _look_until_settled(client: UtilityApiClient, uid: str, *, months: int) -> _
             break
         time.sleep(_PAUSE_S)
         look = _looked(client, uid)
+    look.is_incomplete = bool(orders.dropped)
     return look
 
 
@@ -107,13 +177,16 @@ def _looked(client: UtilityApiClient, uid: str) -> _Look:
     look = _meters_now(client, uid)
     if look.states or look.error is not None:
         return look
-    found = parse.parse_authorizations(client.authorization(uid).content)
-    facts = next(iter(found), None)
+    facts = _authorization(client, uid)
     if facts is not None and facts.status != "pending":
         # The search for meters may have ended between the two requests.
         look = _meters_now(client, uid)
     look.authorization = None if look.states else facts
     return look
+
+
+def _authorization(client: UtilityApiClient, uid: str) -> AuthorizationFacts | None:
+    return next(iter(parse.parse_authorizations(client.authorization(uid).content)), None)
 
 
 def _meters_now(client: UtilityApiClient, uid: str) -> _Look:
@@ -128,48 +201,24 @@ def _meters_now(client: UtilityApiClient, uid: str) -> _Look:
     return look
 
 
-def _order(
-    client: UtilityApiClient, states: list[MeterState], ordered: set[str], *, months: int
-) -> bool:
-    """Order collection of the meters that never had one. True when something was ordered."""
-    idle = [s.uid for s in states if not s.is_activated and s.status != "pending"]
-    new = [uid for uid in idle if uid not in ordered]
-    if not new:
-        return False
-    ordered.update(new)
-    try:
-        client.historical_collection(new, months=months)
-    except OutcomeUnknown:
-        # The order may stand: the meters' status will say so, and ordering again may cost twice.
-        return True
-    return True
-
-
 def _problem(look: _Look) -> DCarbonError | None:
     """Return what stands in the way although everything that is there was fetched."""
     facts = look.authorization
-    if facts is not None and (facts.is_revoked or facts.is_expired or facts.is_declined):
-        return ReauthorizationRequired("the authorization has ended at the provider")
+    if facts is not None and facts.is_revoked:
+        return ConsentRevoked("the provider says that the authorization is revoked")
+    if facts is not None and facts.is_expired:
+        return ReauthorizationRequired("the authorization has expired", code="consent_ended")
+    if facts is not None and facts.is_declined:
+        return ReauthorizationRequired("the authorization was declined")
     notes = [each.notes for each in look.things if each.status == "errored"]
     return _no_access(tuple(chain.from_iterable(notes))) if notes else None
 
 
 def _no_access(notes: tuple[Note, ...]) -> DCarbonError:
     kinds = {note.type for note in notes}
-    if found := sorted(_CUSTOMER_MENDS & kinds):
+    if found := sorted(CUSTOMER_MENDS & kinds):
         return ReauthorizationRequired(f"the provider has no access: {found[0]}", code=found[0])
     return ProviderUnavailable("the provider could not collect and tries again")
-
-
-def _intervals_of(
-    client: UtilityApiClient, uid: str, start: datetime, end: datetime
-) -> Iterator[Fetched]:
-    try:
-        for page in client.interval_pages(uid, start, end):
-            yield _fetched(page, "utilityapi_intervals", _intervals)
-    except UnreadablePayload:
-        # The page is landed and marked. It alone knew the next one; other meters go on.
-        return
 
 
 def _fetched(

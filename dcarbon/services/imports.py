@@ -77,7 +77,7 @@ def import_file(
 
     def parse(content: bytes | Path) -> ParsedPayload:
         parsed = espi.parse(content)
-        _require_readings(parsed)
+        require_readings(parsed)
         note("storing")
         return parsed
 
@@ -87,8 +87,14 @@ def import_file(
     ingested = ingestion.ingest(
         runtime.sessions,
         runtime.landing,
-        Arrival(path, "application/atom+xml", path.name, now),
-        Origin(facility.id, None, PROVIDER, "file", zone, local_clock=_LOCAL[clock]),
+        Arrival(
+            path,
+            "application/atom+xml",
+            path.name,
+            now,
+            clock=None if clock == "auto" else clock,
+        ),
+        origin(facility.id, zone, clock=clock),
         parser="espi",
         parse=parse,
         now=now,
@@ -110,7 +116,20 @@ def import_file(
     return ingested
 
 
-def _require_readings(parsed: ParsedPayload) -> None:
+def clock_of(stored: str | None) -> Clock:
+    """Return how a landed file's starts are written, as it was said when it was imported."""
+    if stored == "utc":
+        return "utc"
+    return "local" if stored == "local" else "auto"
+
+
+def origin(facility_id: UUID, time_zone: str, *, clock: Clock) -> Origin:
+    """Return whose a file is and how its starts are to be read."""
+    return Origin(facility_id, None, PROVIDER, "file", time_zone, local_clock=_LOCAL[clock])
+
+
+def require_readings(parsed: ParsedPayload) -> None:
+    """Refuse a file from which no reading came, saying why. Raises :class:`UnreadablePayload`."""
     if parsed.readings.num_rows:
         return
     if any(channel.unusable_readings for channel in parsed.channels):

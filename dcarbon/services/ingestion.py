@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select
-
+from dcarbon.db import payloads
 from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
 from dcarbon.db.landing_zone import LandingZone
@@ -37,6 +36,8 @@ class Arrival:
     media_type: str
     source: str
     received_at: datetime
+    clock: str | None = None
+    """How starts are written, where a person said so: ``utc`` or ``local``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +62,36 @@ def ingest(
     parse: Parse,
     now: datetime,
     window: Window | None = None,
+    counted_later: Window | None = None,
     actor: Actor = SYSTEM,
 ) -> Ingested:
     """Keep the bytes, then read them; a payload that cannot be read is marked and raises nothing.
 
-    The record of the bytes is committed before the parser sees them (design 3), so a crash or a
-    wrong parser loses nothing.
+    ``window`` and ``counted_later`` are about coverage, as in :mod:`readings_storing`. The record
+    of the bytes is committed before the parser sees them (design 3), so a crash or a wrong parser
+    loses nothing.
     """
     payload_id, digest = land(sessions, landing, arrival, origin)
     try:
         parsed = parse(arrival.content)
         with sessions.begin() as session:
             stored = readings_storing.store(
-                session, parsed, origin, payload_id=payload_id, now=now, window=window
+                session,
+                parsed,
+                origin,
+                payload_id=payload_id,
+                now=now,
+                window=window,
+                counted_later=counted_later,
             )
-            _mark(session.get_one(LandedPayload, payload_id), parsed, parser=parser, now=now)
+            found = _parsed(parsed, parser=parser, now=now)
+            changes = stored.new or stored.restated
+            stated_at = arrival.received_at if changes else None
+            payloads.mark(session, payload_id, {**found, "stated_at": stated_at})
     except ContractViolation as error:
         with sessions.begin() as session:
-            _mark_unreadable(session.get_one(LandedPayload, payload_id), error, parser, now)
+            payload = session.get_one(LandedPayload, payload_id)
+            mark_unreadable(payload, error, parser=parser, now=now)
             audit.record(
                 session,
                 AuditEvent.PAYLOAD_UNREADABLE,
@@ -90,8 +103,7 @@ def ingest(
                 code=error.code,
             )
         return Ingested(payload_id, digest, "unreadable", None, None, error)
-    state = "parsed" if parsed.readings.num_rows or parsed.meters else "empty"
-    return Ingested(payload_id, digest, state, parsed, stored)
+    return Ingested(payload_id, digest, str(found["state"]), parsed, stored)
 
 
 def land(
@@ -104,44 +116,45 @@ def land(
     else:
         digest, size = landing.put(content), len(content)
     with sessions.begin() as session:
-        known = session.scalar(
-            select(LandedPayload.id).where(
-                LandedPayload.facility_id == origin.facility_id, LandedPayload.sha256 == digest
-            )
-        )
-        if known is not None:
-            return known, digest
-        payload = LandedPayload(
-            id=new_id(),
-            facility_id=origin.facility_id,
-            authorization_id=origin.authorization_id,
-            sha256=digest,
-            media_type=arrival.media_type,
-            byte_count=size,
-            source=arrival.source,
-            received_at=arrival.received_at,
-            state="landed",
-        )
-        session.add(payload)
-        return payload.id, digest
+        given = {
+            "id": new_id(),
+            "facility_id": origin.facility_id,
+            "authorization_id": origin.authorization_id,
+            "sha256": digest,
+            "media_type": arrival.media_type,
+            "byte_count": size,
+            "source": arrival.source,
+            "received_at": arrival.received_at,
+            "clock": arrival.clock,
+        }
+        return payloads.record(session, given), digest
 
 
-def _mark(payload: LandedPayload, parsed: ParsedPayload, *, parser: str, now: datetime) -> None:
-    state = "parsed" if parsed.readings.num_rows or parsed.meters else "empty"
-    if payload.state == state and payload.parser == f"{parser}/{PARSER_VERSION}":
-        return
-    payload.state = state
-    payload.parser = f"{parser}/{PARSER_VERSION}"
-    payload.readings = parsed.readings.num_rows
-    payload.warnings = len(parsed.warnings)
-    payload.parsed_at = now
-    payload.error_code = None
-    payload.error_detail = None
-
-
-def _mark_unreadable(
-    payload: LandedPayload, error: ContractViolation, parser: str, now: datetime
+def mark_parsed(
+    payload: LandedPayload, parsed: ParsedPayload, *, parser: str, now: datetime
 ) -> None:
+    """Note what the parser found; the same again changes nothing."""
+    found = _parsed(parsed, parser=parser, now=now)
+    if (payload.state, payload.parser) != (found["state"], found["parser"]):
+        for name, value in found.items():
+            setattr(payload, name, value)
+        payload.error_code = payload.error_detail = None
+
+
+def _parsed(parsed: ParsedPayload, *, parser: str, now: datetime) -> dict[str, object]:
+    return {
+        "state": "parsed" if parsed.readings.num_rows or parsed.meters else "empty",
+        "parser": f"{parser}/{PARSER_VERSION}",
+        "readings": parsed.readings.num_rows,
+        "warnings": len(parsed.warnings),
+        "parsed_at": now,
+    }
+
+
+def mark_unreadable(
+    payload: LandedPayload, error: ContractViolation, *, parser: str, now: datetime
+) -> None:
+    """Note why the payload cannot be read; its bytes are kept."""
     payload.state = "unreadable"
     payload.parser = f"{parser}/{PARSER_VERSION}"
     payload.parsed_at = now

@@ -26,6 +26,8 @@ LATE_AFTER = timedelta(days=4)
 BILL_LATE_AFTER = timedelta(days=45)
 GIVEN_UP_AFTER = timedelta(days=90)
 """A channel quiet for this long has ended (a meter exchanged, a service closed): not silent."""
+SIZE_MARGIN = 1.2
+"""A system may give this much of its rated power for a while: cold days, reflections, clouds."""
 KNOWN_QUALITIES = (0, *range(7, 20))
 """ESPI qualityOfReading codes with a meaning (green-button reference 5.5)."""
 
@@ -43,11 +45,15 @@ _METER_DAYS = text("""
     with landed as (
         select m.id as meter_id, m.time_zone, m.authorization_id, v.channel_id, v.direction,
                v.start_local::date as meter_day, v.start_utc, v.duration_s, v.value, v.quality,
+               case when v.direction = 'received' and v.unit = 'Wh' and f.system_size_kw > 0
+                    then f.system_size_kw * 1000 * v.duration_s / 3600 end as most_wh,
                max(v.start_utc + make_interval(secs => v.duration_s)) over (
                    partition by v.channel_id order by v.start_utc, v.duration_s
                    rows between unbounded preceding and 1 preceding
                ) as ended_before
-        from intervals v join meters m on m.id = v.meter_id
+        from intervals v
+        join meters m on m.id = v.meter_id
+        join facilities f on f.id = m.facility_id
         where v.series_id = any(:series)
           and v.utc_day between :first_day and :last_day
           and v.start_utc >= :start and v.start_utc < :end
@@ -58,7 +64,9 @@ _METER_DAYS = text("""
            min(duration_s) as step_s,
            count(*) filter (where value < 0 and direction in ('delivered', 'received')) as negative,
            count(*) filter (where start_utc < ended_before) as overlapping,
-           count(*) filter (where quality is not null and not quality = any(:known)) as unknown
+           count(*) filter (where quality is not null and not quality = any(:known)) as unknown,
+           count(*) filter (where value > most_wh * :margin) as too_large,
+           bool_or(most_wh is not null) as is_size_known
     from landed
     group by authorization_id, meter_id, time_zone, channel_id, direction, meter_day
     order by channel_id, meter_day
@@ -90,6 +98,9 @@ class MeterDay:
     negative: int
     overlapping: int
     unknown_quality: int
+    too_large: int = 0
+    """Exported readings of more energy than the system can make, with :data:`SIZE_MARGIN`."""
+    is_size_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,7 @@ def meter_days(
             "start": start,
             "end": end,
             "known": list(KNOWN_QUALITIES),
+            "margin": SIZE_MARGIN,
         },
     ).all()
     by_channel = groupby(rows, key=lambda row: row.channel_id)
@@ -179,6 +191,8 @@ def _days(rows: Sequence[Row[Any]], start: datetime, end: datetime) -> Iterator[
             negative=row.negative if row else 0,
             overlapping=row.overlapping if row else 0,
             unknown_quality=row.unknown if row else 0,
+            too_large=row.too_large if row else 0,
+            is_size_known=bool(row and row.is_size_known),
         )
 
 

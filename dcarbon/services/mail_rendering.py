@@ -46,8 +46,15 @@ KINDS: Mapping[str, Kind] = {
     "authorization_done": _kind("facility", "utility"),
     "authorization_failed": _kind("facility", "utility", "reason", "link"),
     "reauthorization_needed": _kind("facility", "utility", "link"),
+    "authorization_retry": _kind("facility", "utility", "reason", "link"),
+    "grant_rotation_failed": _kind("facility", "utility", "reason", "link"),
+    "consent_ending": _kind("facility", "utility", "expires", "link"),
+    "access_ended": _kind("facility", "utility", "who", "reason", "link"),
     "method_changed": _kind("facility", "old", "new"),
     "admin_notice": _kind("title", "text"),
+    "run_failed": _kind("what", "reason", "link"),
+    "provider_down": _kind("utility", "since", "hours", "facilities", "code"),
+    "provider_back": _kind("utility", "since", "back", "facilities"),
 }
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dcarbon.db.authorizations import Authorization
+from dcarbon.db.authorizations import Authorization, AuthorizationSession
 from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.people import Person
 from dcarbon.domain.errors import DCarbonError, InvalidInput
@@ -21,6 +21,13 @@ from dcarbon.services import mails
 from dcarbon.services.actors import Actor
 
 OWNERS = frozenset({"owner", "owner_operator"})
+_ENDED_BY = {
+    "owner": "The owner",
+    "operator": "The operator",
+    "owner_operator": "The owner",
+    "admin": "An administrator of DCarbon",
+    "provider": "On the utility's side, somebody",
+}
 REPEATED_AFTER = timedelta(days=7)
 """The same news about the same authorization goes out again after this long at the soonest."""
 
@@ -63,7 +70,7 @@ def authorization_failed(
             "link": link_to(facility.id, public_url),
         },
         roles=OWNERS,
-        also=actor.person_id or row.requested_by,
+        also=actor.person_id or _started_last(session, row),
         now=now,
         repeat_key=f"failed:{row.id}:{error.code}",
     )
@@ -88,6 +95,103 @@ def reauthorization_needed(
     )
 
 
+def authorization_retry(
+    session: Session,
+    row: Authorization,
+    *,
+    to: Collection[UUID],
+    reason: str,
+    public_url: str,
+    now: datetime,
+) -> None:
+    """Ask those who may authorise to do it again; the link leads straight to that step.
+
+    ``reason`` is why it is needed, in words for people, or nothing.
+    """
+    facility = session.get_one(Facility, row.facility_id)
+    _tell(
+        session,
+        facility,
+        kind="authorization_retry",
+        context={
+            "facility": facility.name,
+            "utility": row.utility,
+            "reason": reason,
+            "link": f"{link_to(facility.id, public_url)}/utility",
+        },
+        only=to,
+        now=now,
+    )
+
+
+def grant_rotation_failed(
+    session: Session, row: Authorization, error: DCarbonError, *, public_url: str, now: datetime
+) -> None:
+    """Tell everybody at the facility that its access could not be renewed in several tries."""
+    facility = session.get_one(Facility, row.facility_id)
+    _tell(
+        session,
+        facility,
+        kind="grant_rotation_failed",
+        context={
+            "facility": facility.name,
+            "utility": row.utility,
+            "reason": error.display_message,
+            "link": link_to(facility.id, public_url),
+        },
+        now=now,
+    )
+
+
+def consent_ending(
+    session: Session, row: Authorization, *, ends_at: datetime, public_url: str, now: datetime
+) -> None:
+    """Tell everybody at the facility when its consent ends; ``ends_at`` in the facility's zone."""
+    facility = session.get_one(Facility, row.facility_id)
+    _tell(
+        session,
+        facility,
+        kind="consent_ending",
+        context={
+            "facility": facility.name,
+            "utility": row.utility,
+            "expires": ends_at,
+            "link": link_to(facility.id, public_url),
+        },
+        now=now,
+    )
+
+
+def access_ended(
+    session: Session,
+    row: Authorization,
+    *,
+    by: str,
+    reason: str = "",
+    public_url: str,
+    now: datetime,
+) -> None:
+    """Tell everybody at the facility that its access has ended: by whom, why, what is kept.
+
+    ``by`` is a role at the facility, ``admin``, or ``provider`` when it was ended on the utility's
+    side. Who ended it gets the mail as a receipt.
+    """
+    facility = session.get_one(Facility, row.facility_id)
+    _tell(
+        session,
+        facility,
+        kind="access_ended",
+        context={
+            "facility": facility.name,
+            "utility": row.utility,
+            "who": _ENDED_BY[by],
+            "reason": reason,
+            "link": link_to(facility.id, public_url),
+        },
+        now=now,
+    )
+
+
 def method_changed(
     session: Session,
     facility: Facility,
@@ -108,6 +212,15 @@ def method_changed(
     )
 
 
+def _started_last(session: Session, row: Authorization) -> UUID | None:
+    """Return who opened the latest attempt; somebody else may have made the first."""
+    attempts = select(AuthorizationSession.person_id).where(
+        AuthorizationSession.authorization_id == row.id
+    )
+    latest = session.scalar(attempts.order_by(AuthorizationSession.id.desc()).limit(1))
+    return latest or row.requested_by
+
+
 def link_to(facility_id: UUID, public_url: str) -> str:
     """Return the address of a facility's page."""
     return f"{public_url}/facilities/{facility_id}"
@@ -121,6 +234,7 @@ def _tell(
     context: Mapping[str, object],
     now: datetime,
     but: UUID | None = None,
+    only: Collection[UUID] | None = None,
     roles: Collection[str] | None = None,
     also: UUID | None = None,
     repeat_key: str | None = None,
@@ -133,6 +247,8 @@ def _tell(
     )
     if roles is not None:
         people = people.where(FacilityRole.role.in_(roles) | (Person.id == also))
+    if only is not None:
+        people = people.where(Person.id.in_(only))
     if but is not None:
         people = people.where(Person.id != but)
     for email in session.scalars(people).all():

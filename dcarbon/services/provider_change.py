@@ -21,7 +21,7 @@ from dcarbon.domain.errors import InvalidTransition
 from dcarbon.domain.states import AuthStatus
 from dcarbon.services import audit, facilities, notices, revocation
 from dcarbon.services.actors import Actor
-from dcarbon.services.revocation import Revoked
+from dcarbon.services.authorization_endings import EndReason, Revoked, end_here, ended_by
 from dcarbon.services.runtime import Runtime
 
 
@@ -112,9 +112,16 @@ def change(
                 code="nothing_to_change",
             )
         old = rows[0]
+        by = ended_by(session, facility_id, actor)
         revoked = tuple(
-            revocation.end_here(
-                session, row, actor=actor, reason=reason or "change of provider", now=now
+            end_here(
+                session,
+                row,
+                actor=actor,
+                why=EndReason.PROVIDER_CHANGED,
+                reason=reason or "change of provider",
+                by=by,
+                now=now,
             )
             for row in rows
         )

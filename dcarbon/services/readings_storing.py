@@ -6,7 +6,7 @@ interval days, all others (billing months, gas days from local midnight) to peri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -18,9 +18,11 @@ from sqlalchemy.orm import Session
 
 from dcarbon.db import coverage_days, interval_days_writing
 from dcarbon.db.interval_days_writing import SeriesReadings
-from dcarbon.db.meters import Meter, MeterChannel, Series
+from dcarbon.db.meters import Meter
+from dcarbon.domain.calendar import day_bounds, local_days
 from dcarbon.providers.columns import ChannelFacts, MeterFacts, ParsedPayload
 from dcarbon.services import implied_zeros, wall_clock
+from dcarbon.services.channels import Channels
 
 DAY_S = 86_400
 UNNAMED = "unnamed"
@@ -70,37 +72,80 @@ def store(
     payload_id: UUID,
     now: datetime,
     window: Window | None = None,
+    counted_later: Window | None = None,
 ) -> Stored:
-    """Write what ``parsed`` says; the same again changes nothing. The caller commits."""
-    _one_writer_per_facility(session, origin.facility_id)
+    """Write what ``parsed`` says; the same again changes nothing. The caller commits.
+
+    Coverage of ``counted_later`` is the caller's: it counts those days when all of them are in.
+    """
+    lock(session, origin.facility_id)
     if origin.describes_only:
-        return _describe(session, parsed, origin, now)
-    meters = _upsert_meters(session, parsed, origin, now)
-    stated = parsed.readings.num_rows
-    parsed = implied_zeros.completed(parsed, is_known=_known_channels(session, meters))
-    batches: list[SeriesReadings] = []
-    spans: dict[UUID, list[int]] = {}
-    starts = _starts(parsed, origin)
-    for index, facts in enumerate(parsed.channels):
-        mask = parsed.readings["channel"].to_numpy() == index
-        if not mask.any():
-            continue
-        meter = meters[facts.usage_point or UNNAMED]
-        channel = _channel(session, meter, facts)
-        spans.setdefault(meter.id, []).extend((int(starts[mask].min()), int(starts[mask].max())))
-        batches += _batches(session, channel, facts, _Columns.of(parsed, starts, mask), payload_id)
-    written = interval_days_writing.write(session, batches, recorded_at=now)
-    _cover(session, meters, spans, window=window, now=now)
+        return describe(session, parsed, origin, now=now)
+    said = laid_out(session, parsed, origin, payload_id=payload_id, now=now)
+    written = interval_days_writing.write(session, said.batches, recorded_at=now)
+    counted = [
+        meter
+        for meter in said.meters.values()
+        if counted_later is None or not _is_inside(said, meter, counted_later)
+    ]
+    cover(session, counted, said.spans, window=window, now=now)
     return Stored(
-        meter_ids=tuple(meter.id for meter in meters.values()),
-        readings=stated,
+        meter_ids=tuple(meter.id for meter in said.meters.values()),
+        readings=parsed.readings.num_rows,
         new=written.readings_new,
         restated=written.readings_restated,
         unchanged=written.readings_unchanged,
     )
 
 
-def _one_writer_per_facility(session: Session, facility_id: UUID) -> None:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one payload says, laid out for writing: its meters and channels are there already."""
+
+    meters: Mapping[str, Meter]
+    batches: Sequence[SeriesReadings]
+    spans: Mapping[UUID, list[int]]
+    """By meter: starts between which its readings lie, seconds since 1970."""
+
+
+def laid_out(
+    session: Session, parsed: ParsedPayload, origin: Origin, *, payload_id: UUID, now: datetime
+) -> Said:
+    """Bring meters, channels and series up to date and say which readings belong to which."""
+    meters = _upsert_meters(session, parsed, origin, now)
+    batches: list[SeriesReadings] = []
+    spans: dict[UUID, list[int]] = {}
+    if not parsed.readings.num_rows:
+        return Said(meters, batches, spans)
+    known = Channels.of(session, [meter.id for meter in meters.values()])
+    parsed = implied_zeros.completed(
+        parsed, is_known=lambda point, facts: known.has(meters[point or UNNAMED].id, facts)
+    )
+    starts = _starts(parsed, origin)
+    for index, facts in enumerate(parsed.channels):
+        mask = parsed.readings["channel"].to_numpy() == index
+        if not mask.any():
+            continue
+        meter = meters[facts.usage_point or UNNAMED]
+        _learn_commodity(meter, facts)
+        channel = known.channel(meter.id, facts)
+        spans.setdefault(meter.id, []).extend((int(starts[mask].min()), int(starts[mask].max())))
+        batches += _batches(known, channel, facts, _Columns.of(parsed, starts, mask), payload_id)
+    return Said(meters, batches, spans)
+
+
+def _is_inside(said: Said, meter: Meter, window: Window) -> bool:
+    """Are all readings of the meter of local days that the window touches?"""
+    zone, starts = ZoneInfo(meter.time_zone), said.spans.get(meter.id, [])
+    days = list(local_days(window.start, window.end, zone))
+    if not starts or not days:
+        return not starts
+    first, last = day_bounds(days[0], zone)[0], day_bounds(days[-1], zone)[1]
+    return first.timestamp() <= min(starts) and max(starts) < last.timestamp()
+
+
+def lock(session: Session, facility_id: UUID) -> None:
+    """Let one writer per facility through, until the transaction ends."""
     key = facility_id.int & 0x7FFF_FFFF_FFFF_FFFF
     session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": key})
 
@@ -133,7 +178,7 @@ def _upsert_meters(
     return found
 
 
-def _describe(session: Session, parsed: ParsedPayload, origin: Origin, now: datetime) -> Stored:
+def describe(session: Session, parsed: ParsedPayload, origin: Origin, *, now: datetime) -> Stored:
     """Join customer data to known meters: by id, by agreement, else in order when the rest fits.
 
     Some utilities name usage points differently in the two feeds (green-button reference 5.9).
@@ -206,45 +251,9 @@ def _learn(meter: Meter, facts: MeterFacts, origin: Origin, now: datetime) -> No
         meter.updated_at = now
 
 
-def _known_channels(session: Session, meters: Mapping[str, Meter]) -> implied_zeros.IsKnown:
-    ids = [meter.id for meter in meters.values()]
-    query = select(MeterChannel).where(MeterChannel.meter_id.in_(ids))
-    known = {(c.meter_id, c.direction, c.unit, c.measure) for c in session.scalars(query)}
-
-    def is_known(usage_point: str, facts: ChannelFacts) -> bool:
-        meter = meters[usage_point or UNNAMED]
-        return (meter.id, facts.direction.value, facts.unit.value, facts.measure.value) in known
-
-    return is_known
-
-
-def _channel(session: Session, meter: Meter, facts: ChannelFacts) -> MeterChannel:
+def _learn_commodity(meter: Meter, facts: ChannelFacts) -> None:
     if meter.commodity == "unknown" and facts.commodity.value != "unknown":
         meter.commodity = facts.commodity.value
-    key = {
-        "meter_id": meter.id,
-        "direction": facts.direction.value,
-        "unit": facts.unit.value,
-        "measure": facts.measure.value,
-    }
-    label = facts.variant or ""
-    channel = session.scalar(select(MeterChannel).filter_by(**key, label=label))
-    if channel is None:
-        channel = MeterChannel(**key, label=label, commodity=facts.commodity.value)
-        session.add(channel)
-        session.flush()
-    return channel
-
-
-def _series(session: Session, channel: MeterChannel, interval_s: int) -> Series:
-    series = session.scalar(
-        select(Series).where(Series.channel_id == channel.id, Series.interval_s == interval_s)
-    )
-    if series is None:
-        series = Series(channel_id=channel.id, interval_s=interval_s)
-        session.add(series)
-        session.flush()
-    return series
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +280,8 @@ class _Columns:
 
 
 def _batches(
-    session: Session,
-    channel: MeterChannel,
+    known: Channels,
+    channel: UUID,
     facts: ChannelFacts,
     columns: _Columns,
     payload_id: UUID,
@@ -281,7 +290,7 @@ def _batches(
     for length in np.unique(lengths):
         part = columns.where(lengths == length)
         yield SeriesReadings(
-            series_id=_series(session, channel, int(length)).id,
+            series_id=known.series_of(channel, int(length)),
             interval_s=int(length),
             start=part.start,
             value=part.value,
@@ -320,16 +329,16 @@ def _starts(parsed: ParsedPayload, origin: Origin) -> np.ndarray:
     return wall_clock.true_instants(starts, channels, ZoneInfo(origin.time_zone))
 
 
-def _cover(
+def cover(
     session: Session,
-    meters: Mapping[str, Meter],
+    meters: Iterable[Meter],
     spans: Mapping[UUID, list[int]],
     *,
     window: Window | None,
     now: datetime,
 ) -> None:
     """Bring coverage up to date over what was asked and what came."""
-    for meter in meters.values():
+    for meter in meters:
         bounds = [datetime.fromtimestamp(s, tz=UTC) for s in spans.get(meter.id, [])]
         if window is not None:
             bounds += [window.start, window.end - timedelta(seconds=1)]

@@ -1,12 +1,13 @@
 """Ending an authorization: here at once, then at the provider, asked again until it confirms.
 
-How each provider is told stands in ``ending_at_provider``. After a person has ended the access
-nothing more is fetched, not even what is still outstanding: the consent is gone. Who wants the
-newest readings first asks for them with :func:`collect_first` before ending.
+How each provider is told stands in ``ending_at_provider``. After somebody at the facility has
+withdrawn the consent nothing more is fetched, not even what is still outstanding, unless they
+choose so. What is landed last, and when, is in ``final_landing``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,20 +21,32 @@ from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import (
     ClientCredentialsRejected,
     DCarbonError,
+    InvalidInput,
     InvalidTransition,
     NotFound,
     ProviderUnavailable,
 )
 from dcarbon.domain.states import AuthStatus
-from dcarbon.services import audit, ending_at_provider, facilities, grants, work
+from dcarbon.services import (
+    audit,
+    ending_at_provider,
+    facilities,
+    final_landing,
+    grants,
+    notices,
+    work,
+)
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.authorization_endings import (
     ENDED,
     ENDED_HERE_ONLY,
     ENDING,
+    EndReason,
     Revoked,
     end_here,
+    ended_by,
     say,
+    show,
 )
 from dcarbon.services.ending_at_provider import Ending
 from dcarbon.services.runtime import Runtime
@@ -43,12 +56,15 @@ __all__ = [
     "ENDED_HERE_ONLY",
     "ENDING",
     "EndOutcome",
+    "EndReason",
+    "OneOfMany",
     "Revoked",
     "collect_first",
     "end_at_provider",
     "end_here",
     "is_behind",
     "revoke",
+    "revoke_many",
 ]
 
 _BEHIND_AFTER = timedelta(hours=36)
@@ -66,31 +82,92 @@ class EndOutcome:
     error: DCarbonError | None = None
 
 
-def revoke(runtime: Runtime, authorization_id: UUID, *, actor: Actor, reason: str = "") -> Revoked:
-    """End an authorization here at once and ask for its end at the provider. All who have a role
-    at the facility may: the owner's consent is the owner's to end.
+@dataclass(frozen=True, slots=True)
+class OneOfMany:
+    """What came of one of several: what ending did, or why it could not be ended."""
 
-    ``reason`` is kept with the work order. Raises :class:`NotFound` for somebody else's,
-    :class:`InvalidTransition` for one that is revoked already.
+    authorization_id: UUID
+    revoked: Revoked | None
+    error: DCarbonError | None = None
+
+
+def revoke(
+    runtime: Runtime,
+    authorization_id: UUID,
+    *,
+    actor: Actor,
+    reason: str = "",
+    land_first: bool = False,
+) -> Revoked:
+    """End an authorization here at once and ask for its end at the provider. All who have a role
+    at the facility may, and administrators with a reason; everybody there is told by mail.
+
+    ``reason`` is kept with the work order and stands in the mail. ``land_first``: somebody at
+    the facility lets us land what is outstanding before the provider is told; when an administrator
+    ends it that is always done, for the customer's consent still stands.
+
+    Raises :class:`NotFound` for somebody else's, :class:`InvalidTransition` for one that is revoked
+    already, :class:`InvalidInput` (``reason_needed``) when an administrator gives none.
     """
     now = runtime.now()
     with runtime.sessions.begin() as session:
         row = session.get(Authorization, authorization_id, with_for_update=True)
         if row is None:
             raise NotFound("no such authorization")
-        facility = facilities.get(session, row.facility_id, actor=actor)
-        is_shown = (facility.auth_method, facility.auth_provider) == (row.method, row.utility)
-        ended = end_here(session, row, actor=actor, reason=reason, now=now)
-        if is_shown:
-            facility.auth_status = AuthStatus.REVOKED
+        facilities.get(session, row.facility_id, actor=actor)
+        by = ended_by(session, row.facility_id, actor)
+        is_admins = by == "admin"
+        if is_admins and not reason.strip():
+            raise InvalidInput("an administrator ends with a reason", code="reason_needed")
+        was_authorized = row.status == AuthStatus.AUTHORIZED
+        ended = end_here(
+            session,
+            row,
+            actor=actor,
+            why=EndReason.ENDED_BY_ADMIN if is_admins else EndReason.WITHDRAWN,
+            reason=reason,
+            is_final=was_authorized and (is_admins or land_first),
+            by=by,
+            now=now,
+        )
+        show(session, row)
+        notices.access_ended(
+            session,
+            row,
+            by=by,
+            reason=reason.strip(),
+            public_url=runtime.settings.public_url,
+            now=now,
+        )
         return ended
+
+
+def revoke_many(
+    runtime: Runtime, authorization_ids: Iterable[UUID], *, actor: Actor, reason: str
+) -> list[OneOfMany]:
+    """End many, each in a transaction of its own: one that cannot be ended undoes no other.
+
+    Says of each in the order given what came of it; repeated ids count once.
+    """
+    outcomes = []
+    for identity in dict.fromkeys(authorization_ids):
+        try:
+            ended = revoke(runtime, identity, actor=actor, reason=reason)
+        except DCarbonError as error:
+            if error.is_ours:
+                raise
+            outcomes.append(OneOfMany(identity, None, error))
+        else:
+            outcomes.append(OneOfMany(identity, ended))
+    return outcomes
 
 
 def end_at_provider(runtime: Runtime, order_id: UUID) -> EndOutcome:
     """Tell the provider that an authorization has ended; once confirmed, destroy our tokens.
 
-    A failure of the provider's is stored, with when to try again, and returned; ours is raised.
-    An order that is closed already counts as confirmed. Raises :class:`NotFound`.
+    An order that is ``final`` lands what is new first, for a day at most. A failure of the
+    provider's is stored, with when to try again, and returned; ours is raised. An order that is
+    closed already counts as confirmed. Raises :class:`NotFound`.
     """
     with runtime.sessions() as session:
         order = session.get(WorkOrder, order_id)
@@ -100,6 +177,7 @@ def end_at_provider(runtime: Runtime, order_id: UUID) -> EndOutcome:
             return EndOutcome(order_id, order.authorization_id, is_confirmed=True)
         row = session.get_one(Authorization, order.authorization_id)
     try:
+        final_landing.require_landed(runtime, order)
         ending = ending_at_provider.end(runtime, row)
     except DCarbonError as error:
         if error.is_ours:

@@ -10,14 +10,20 @@ from datetime import UTC, datetime
 import httpx2
 from sqlalchemy import Engine
 
-from dcarbon.db import embedded, migrate
+from dcarbon.db import embedded, migrate, platform_secrets
 from dcarbon.db import engine as database
 from dcarbon.db.engine import Sessions
 from dcarbon.db.landing_zone import LandingZone
+from dcarbon.db.provider_turns import SharedTurns
 from dcarbon.db.sealing import KeyRing, load_or_create
 from dcarbon.domain.errors import SettingsInvalid
+from dcarbon.providers.limits import Urgency
+from dcarbon.providers.profile import UtilityProfile
 from dcarbon.providers.registry import ProviderRegistry
+from dcarbon.services.provider_breaker import ProviderBreaker
 from dcarbon.settings import Settings, missing
+
+_SHARED_CONNECTIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,13 @@ def open_runtime(
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     networks: Mapping[str, httpx2.BaseTransport] | None = None,
+    urgency: Urgency = Urgency.PERSON_WAITS,
 ) -> Iterator[Runtime]:
     """Open database, landing zone, keys and providers; close them at the end.
 
-    Starts and migrates the embedded server when no database is set. Raises
-    :class:`SettingsInvalid` when a database is set and its schema or the keys for it are not.
+    Starts and migrates the embedded server when no database is set. ``urgency`` says whether
+    people wait for what this process asks of providers. Raises :class:`SettingsInvalid` when a
+    database is set and its schema or the keys for it are not.
     """
     keys = _keys(settings)
     with embedded.database_url(settings) as url:
@@ -54,8 +62,9 @@ def open_runtime(
         with ExitStack() as opened:
             opened.callback(engine.dispose)
             _require_schema(engine, own_server=settings.database_url is not None)
-            providers = ProviderRegistry(settings, networks=networks)
-            opened.callback(providers.close)
+            providers = _providers(
+                settings, url, opened, keys, clock=clock, networks=networks, urgency=urgency
+            )
             yield Runtime(
                 settings=settings,
                 engine=engine,
@@ -65,6 +74,39 @@ def open_runtime(
                 providers=providers,
                 clock=clock,
             )
+
+
+def _providers(
+    settings: Settings,
+    url: str,
+    opened: ExitStack,
+    keys: KeyRing,
+    *,
+    clock: Callable[[], datetime],
+    networks: Mapping[str, httpx2.BaseTransport] | None,
+    urgency: Urgency,
+) -> ProviderRegistry:
+    """Open the way to providers, with limits and breakers that all processes share."""
+    # Connections of their own: who asks a provider may hold one of the others, for a lock, and
+    # all of those could wait for each other.
+    engine = database.create(url, pool_size=_SHARED_CONNECTIONS)
+    opened.callback(engine.dispose)
+    sessions = database.sessions(engine)
+
+    def breaker(profile: UtilityProfile) -> ProviderBreaker:
+        rate = profile.limits.per_second
+        return ProviderBreaker(sessions, profile.key, clock, urgency, per_second=rate)
+
+    providers = ProviderRegistry(
+        settings,
+        networks=networks,
+        turns=lambda key: SharedTurns(engine, key),
+        breakers=breaker,
+        urgency=urgency,
+        secrets=lambda key, name: platform_secrets.read(sessions, keys, provider=key, name=name),
+    )
+    opened.callback(providers.close)
+    return providers
 
 
 def _require_schema(engine: Engine, *, own_server: bool) -> None:

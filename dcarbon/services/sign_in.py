@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
@@ -51,6 +51,7 @@ __all__ = [
     "look",
     "new_link",
     "open_session",
+    "prune",
     "request_link",
     "sessions_of",
     "sign_out",
@@ -58,6 +59,8 @@ __all__ = [
 
 GOOD_FOR = timedelta(minutes=15)
 _QUOTA_WINDOW = timedelta(hours=1)
+_KEPT_FOR = timedelta(days=30)
+"""An expired link answers *expired* for so long, then *unknown*."""
 _LONGEST_SECRET = 128
 _PREFIX = {4: 24, 6: 56}
 """What counts as one network, by IP version: what one customer or office usually has."""
@@ -157,6 +160,11 @@ def consume(
             session, runtime, person, how="link", ip=ip, user_agent=user_agent
         )
         return SignedIn(person, opened, own_path(link.next_path))
+
+
+def prune(session: Session, now: datetime) -> int:
+    """Forget links that are long expired, and return how many. Does not commit."""
+    return sign_in.delete_links(session, expired_before=now - _KEPT_FOR)
 
 
 def hashed(secret: str) -> bytes:

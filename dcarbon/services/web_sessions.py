@@ -26,6 +26,8 @@ from dcarbon.services.runtime import Runtime
 from dcarbon.settings import Settings
 
 _SEEN_IS_NOTED_EVERY = timedelta(minutes=1)
+_KEPT_FOR = timedelta(days=90)
+"""Sessions that are over; the audit log says who signed in for much longer."""
 _LONGEST_SECRET = 128
 _LONGEST_BROWSER = 300
 SCOPES = frozenset({"read", "write"})
@@ -172,6 +174,11 @@ def sign_out(runtime: Runtime, session_secret: str, *, ip: str | None) -> None:
             row, person = found
             actor = Actor(person.id, is_admin=person.is_admin, ip=ip)
             _end(session, row, runtime.now(), AuditEvent.SIGNED_OUT, actor)
+
+
+def prune(session: Session, now: datetime) -> int:
+    """Forget sessions that are long over, and return how many. Does not commit."""
+    return sign_in.delete_sessions(session, over_before=now - _KEPT_FOR)
 
 
 def _end(session: Session, row: WebSession, now: datetime, event: AuditEvent, actor: Actor) -> None:

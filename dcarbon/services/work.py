@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from dcarbon.db.authorizations import Authorization
@@ -18,6 +18,13 @@ from dcarbon.domain.errors import DCarbonError, ProviderUnavailable
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=6)
+FIRST_LOOK = timedelta(seconds=20)
+LONGEST_LOOK = timedelta(minutes=30)
+LONGEST_RUN = timedelta(hours=1)
+"""Dagster ends a run that takes longer: an attempt open for longer has no process any more."""
+RESUME = "resume"
+"""In an order's progress: what a collection goes on from. For us, not for people."""
+SYNC_RETRY = "the sync did not finish"
 
 
 def open_collection(
@@ -60,6 +67,59 @@ def open_collection(
     return order
 
 
+def open_retry(
+    session: Session,
+    authorization_id: UUID,
+    *,
+    window: tuple[datetime, datetime] | tuple[None, None],
+    error_code: str | None,
+    not_before: datetime,
+    now: datetime,
+) -> None:
+    """Ask for a collection that a sync began; not when an order that brings the same is open.
+
+    Without a ``window`` the newest readings are wanted, and any open collection brings them.
+    """
+    start, end = window
+    wanted = WorkOrder.kind == ("repull" if start else "collect")
+    if start:
+        wanted = and_(wanted, WorkOrder.window_start <= start, WorkOrder.window_end >= end)
+    same = select(WorkOrder.id).where(
+        WorkOrder.authorization_id == authorization_id, WorkOrder.done_at.is_(None), wanted
+    )
+    if session.scalar(same.limit(1)) is not None:
+        return
+    session.add(
+        WorkOrder(
+            id=new_id(),
+            kind="repull" if start else "collect",
+            authorization_id=authorization_id,
+            window_start=start,
+            window_end=end,
+            reason=SYNC_RETRY,
+            opened_at=now,
+            not_before=not_before,
+            attempts=1,
+            last_error_code=error_code,
+            progress={},
+        )
+    )
+
+
+def close_retries(session: Session, authorization_id: UUID, *, now: datetime) -> None:
+    """Close the orders that a failed sync opened: a later one has brought what they were for."""
+    session.execute(
+        update(WorkOrder)
+        .where(
+            WorkOrder.authorization_id == authorization_id,
+            WorkOrder.done_at.is_(None),
+            WorkOrder.kind == "collect",
+            WorkOrder.reason == SYNC_RETRY,
+        )
+        .values(done_at=now, outcome="done")
+    )
+
+
 def due(
     sessions: Sessions,
     *,
@@ -84,6 +144,34 @@ def back_off(attempts: int, error: DCarbonError) -> timedelta:
     return max(jittered, told) if told else jittered
 
 
+def look_again(attempts: int) -> timedelta:
+    """Return how long to leave a provider in peace that still prepares an answer, with jitter."""
+    doubled = min(FIRST_LOOK * (1 << min(attempts, 12)), LONGEST_LOOK)
+    jittered: timedelta = doubled * random.uniform(0.8, 1.0)  # noqa: S311 — spreads load, guards nothing
+    return jittered
+
+
+def close_abandoned(
+    session: Session, authorization_id: UUID, *, order_id: UUID | None, now: datetime
+) -> None:
+    """Close the attempts whose process is gone: of this order (it has one run at a time), or older
+    than any run may become.
+    """
+    is_gone = SyncAttempt.started_at < now - LONGEST_RUN
+    if order_id is not None:
+        is_gone = or_(is_gone, SyncAttempt.work_order_id == order_id)
+    session.execute(
+        update(SyncAttempt)
+        .where(
+            SyncAttempt.authorization_id == authorization_id,
+            SyncAttempt.finished_at.is_(None),
+            is_gone,
+        )
+        .values(finished_at=now, error_code="run_ended")
+        .execution_options(synchronize_session=False)
+    )
+
+
 def start_attempt(
     session: Session,
     authorization_id: UUID,
@@ -91,6 +179,7 @@ def start_attempt(
     order_id: UUID | None,
     run_id: str | None,
     now: datetime,
+    sync_key: str | None = None,
 ) -> SyncAttempt:
     """Write down that a try begins, before anything is asked of the provider."""
     attempt = SyncAttempt(
@@ -99,6 +188,7 @@ def start_attempt(
         work_order_id=order_id,
         started_at=now,
         run_id=run_id,
+        sync_key=sync_key,
     )
     session.add(attempt)
     return attempt
@@ -132,9 +222,10 @@ def progress_of(order: WorkOrder | None) -> dict[str, object]:
     """Return how far a collection is; ``state`` is waiting, collecting, done or stopped."""
     if order is None:
         return {}
+    shown = {name: value for name, value in order.progress.items() if name != RESUME}
     if order.done_at is not None:
-        return {**order.progress, "state": "done" if order.outcome == "done" else "stopped"}
-    return {**order.progress, "state": "collecting" if order.progress else "waiting"}
+        return {**shown, "state": "done" if order.outcome == "done" else "stopped"}
+    return {**shown, "state": "collecting" if shown else "waiting"}
 
 
 def set_health(

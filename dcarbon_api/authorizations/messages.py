@@ -16,7 +16,12 @@ class EndAuthorization(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "We are moving out."}]})
 
-    reason: Line = ""
+    reason: Line = Field(default="", description="Administrators have to say why.")
+    land_first: bool = Field(
+        default=False,
+        description="Whether readings that are outstanding are still fetched before the provider "
+        "is told. Otherwise nothing is fetched from now on.",
+    )
 
 
 class EndedAnswer(AnswerModel):

@@ -61,7 +61,11 @@ def end_authorization(json: EndAuthorization, authorization_id: UUID) -> Respons
     collected is kept.
     """
     ended = revocation.revoke(
-        current_runtime(), authorization_id, actor=current_actor(), reason=json.reason
+        current_runtime(),
+        authorization_id,
+        actor=current_actor(),
+        reason=json.reason,
+        land_first=json.land_first,
     )
     return answer(EndedAnswer.model_validate(ended))
 

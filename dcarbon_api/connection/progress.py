@@ -50,11 +50,13 @@ def of(view: FacilityView) -> Progress:
     """Return how far the latest collection of a facility is."""
     told = view.progress
     state = str(told.get("state", "none"))
-    wanted = current_runtime().settings.history_days
+    wanted = _count(told.get("days_wanted")) or current_runtime().settings.history_days
     meters = tuple(_meter(meter) for meter in view.meters)
     days = [min(meter.days_in, wanted) for meter in meters if meter.latest]
     found = max(_count(told.get("meters_found")), len(meters))
     reached = round(sum(days) / len(days)) if days else 0
+    # A utility may have less than was asked for: the work goes on, although no days come in.
+    asked = max(reached, _count(told.get("days_in")))
     return Progress(
         state=state,
         words=_words(view, state, reached, wanted, number=found),
@@ -62,7 +64,7 @@ def of(view: FacilityView) -> Progress:
         readings=_count(told.get("readings")),
         days_in=reached,
         days_wanted=wanted,
-        percent=100 if state == "done" else _percent(reached, wanted),
+        percent=100 if state == "done" else _percent(asked, wanted),
         meters=meters,
     )
 

@@ -42,7 +42,7 @@ def utilities() -> Response:
 def choose(facility_id: UUID) -> AnyResponse:
     """Show the utilities to choose from, the one chosen last first."""
     view = _view(facility_id)
-    if view.card.auth_status == AuthStatus.AUTHORIZED:
+    if view.card.auth_status == AuthStatus.AUTHORIZED and view.renewal is None:
         flash("This facility is connected already.", "info")
         return redirect(_page(facility_id), 303)
     form = UtilityForm(formdata=None, data=_last_choice(view))
@@ -176,7 +176,7 @@ def _choice_page(
         card=view.card,
         form=form,
         found=found(runtime, search=form.search.data, chosen=form.utility.data),
-        is_again=view.card.needs_reauthorization,
+        is_again=view.card.needs_reauthorization or view.renewal is not None,
         failure=failures.of(failure.code, failure.display_message) if failure else None,
     )
     return make_response(page, status)

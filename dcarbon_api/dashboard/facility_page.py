@@ -13,6 +13,7 @@ from dcarbon.domain.facility_answers import FINANCE_TYPES
 from dcarbon.domain.states import AuthStatus
 from dcarbon.services import facility_views, meter_coverage
 from dcarbon.services.actors import Actor
+from dcarbon.services.consent import RenewalReason
 from dcarbon.services.facility_views import FacilityCard, FacilityView
 from dcarbon.services.meters import ChannelView, MeterView
 from dcarbon_api import words
@@ -50,7 +51,7 @@ def of(session: Session, facility_id: UUID, *, actor: Actor, now: datetime) -> d
     return {
         "view": view,
         "card": view.card,
-        "state": state_of(view),
+        "state": state_of(view, now=now),
         "details": _details(view),
         "meters": meters,
         "has_strips": any(meter.strip for meter in meters),
@@ -59,11 +60,11 @@ def of(session: Session, facility_id: UUID, *, actor: Actor, now: datetime) -> d
     }
 
 
-def state_of(view: FacilityView) -> State:
+def state_of(view: FacilityView, *, now: datetime) -> State:
     """Return what the banner of a facility says."""
     card = view.card
     if card.auth_status == AuthStatus.AUTHORIZED:
-        return _sync_state(view)
+        return _sync_state(view, now)
     if card.auth_status in {AuthStatus.FAILED, AuthStatus.EXPIRED}:
         return State(card.auth_status or "", failures.of(card.reason_code, card.reason))
     if card.auth_status == AuthStatus.REVOKED:
@@ -90,7 +91,7 @@ def _unconnected(card: FacilityCard) -> State:
     )
 
 
-def _sync_state(view: FacilityView) -> State:
+def _sync_state(view: FacilityView, now: datetime) -> State:
     card = view.card
     since = card.sync_health_since
     when = f" since {words.local_time(since, card.time_zone)}" if since else ""
@@ -98,11 +99,42 @@ def _sync_state(view: FacilityView) -> State:
         return State(
             "delayed",
             text=f"The utility has not been answering{when}. The authorization stays good; we "
-            "keep trying by ourselves and fetch what was missed.",
+            f"keep trying by ourselves and fetch what was missed.{_next_try(view, now)}",
         )
     if card.sync_health == "blocked":
         return State("blocked", failures.of(card.sync_health_code, None))
-    return State("fine")
+    return _renewal(view) if view.renewal is not None else State("fine")
+
+
+def _renewal(view: FacilityView) -> State:
+    card, authorization = view.card, view.authorization
+    utility = card.utility or "the utility"
+    ends_at = authorization.consent_ends_at if authorization else None
+    if view.renewal is RenewalReason.ENDS_SOON and ends_at is not None:
+        return State(
+            "renewal",
+            title=f"Your permission for {utility} ends on "
+            f"{words.local_time(ends_at, card.time_zone)}",
+            text="Renewed before then, no reading is missed. It takes about five minutes; "
+            "facility, meters and readings stay as they are.",
+            action="Renew",
+        )
+    return State(
+        "renewal",
+        title=f"The access to {utility} could not be renewed by itself",
+        text="Readings come in as before, and we keep trying. To be safe, the utility can be "
+        "authorized again now.",
+        action="Authorize again",
+    )
+
+
+def _next_try(view: FacilityView, now: datetime) -> str:
+    again = view.next_try_at
+    if again is None:
+        return ""
+    if again <= now:
+        return " We are trying again now."
+    return f" Next try: {words.local_time(again, view.card.time_zone)}."
 
 
 def _details(view: FacilityView) -> list[tuple[str, str | None]]:

@@ -233,6 +233,9 @@ class FacilityAnswer(FacilitySummary):
     authorization: AuthorizationAnswer | None
     previous: PreviousAnswer | None
     progress: dict[str, Any] = Field(description="How far the latest collection is.")
+    next_try_at: datetime | None = Field(
+        description="When collecting is tried again, while it does not go well."
+    )
     people: list[PersonAnswer]
     may_edit: bool
     may_invite: bool

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from wtforms import BooleanField, StringField
+
 from dcarbon.domain.facility_answers import FIELDS
+from dcarbon_api.forms import Form
 from dcarbon_api.new_facility.forms import ZONE_CHOICES, DetailsForm
 
-__all__ = ["SettingsForm"]
+__all__ = ["EndAccessForm", "SettingsForm"]
 
 
 class SettingsForm(DetailsForm):
@@ -21,3 +24,10 @@ class SettingsForm(DetailsForm):
         """Return only what differs: older facilities may lack what is asked today."""
         typed = self.answers()
         return {name: typed[name] for name in FIELDS if typed[name].strip() != before[name]}
+
+
+class EndAccessForm(Form):
+    """What is asked before an access is ended."""
+
+    reason = StringField("Reason")
+    land_first = BooleanField("Fetch the newest readings once more before the utility is told")

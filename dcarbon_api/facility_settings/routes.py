@@ -11,7 +11,7 @@ from dcarbon.domain.errors import AnswersInvalid, DCarbonError, InvalidTransitio
 from dcarbon.services import facilities, facility_views, provider_change, revocation
 from dcarbon.services.facility_views import FacilityView
 from dcarbon_api.context import current_actor, current_runtime
-from dcarbon_api.facility_settings.forms import SettingsForm
+from dcarbon_api.facility_settings.forms import EndAccessForm, SettingsForm
 from dcarbon_api.security.access import requires
 
 bp = Blueprint("facility_settings", __name__, url_prefix="/facilities/<uuid:facility_id>")
@@ -92,18 +92,24 @@ def confirm_end(facility_id: UUID) -> ResponseReturnValue:
     if not view.may_revoke:
         flash("There is no access to end here.", "info")
         return redirect(url_for(".show", facility_id=facility_id), 303)
-    return render_template("facility_settings/end_access.html", view=view, card=view.card)
+    return render_template(
+        "facility_settings/end_access.html", view=view, card=view.card, form=EndAccessForm()
+    )
 
 
 @bp.post("/end-access")
 @requires("write")
 def end_access(facility_id: UUID) -> ResponseReturnValue:
     """End the access here at once; the provider is told and asked until it confirms."""
-    view, _ = _view(facility_id)
+    (view, _), form = _view(facility_id), EndAccessForm()
     try:
         if view.authorization is not None:
             revocation.revoke(
-                current_runtime(), view.authorization.id, actor=current_actor(), reason="settings"
+                current_runtime(),
+                view.authorization.id,
+                actor=current_actor(),
+                reason=form.reason.data or "",
+                land_first=form.land_first.data,
             )
             flash("The access was ended. Readings collected so far are kept.", "success")
     except NotFound:

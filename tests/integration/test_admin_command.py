@@ -1,9 +1,10 @@
-"""``dcarbon admin create``: makes or promotes, writes it down, and prints a link that works."""
+"""``dcarbon admin``: makes administrators, retries and ends authorizations, says what it did."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,9 @@ from sqlalchemy import select
 
 from dcarbon.cli import dcarbon
 from dcarbon.db.audit import AuditEntry
+from dcarbon.db.authorizations import Authorization, shard_of
+from dcarbon.db.base import new_id
+from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.people import person_by_email
 from dcarbon.services import people, sign_in
 from dcarbon.services.actors import SYSTEM
@@ -70,3 +74,66 @@ def test_what_cannot_be_an_address_is_refused(surroundings: dict[str, str]) -> N
 
     assert answer.exit_code == 1
     assert "complete e-mail address" in answer.output
+
+
+def _authorization(runtime: Runtime, status: str) -> UUID:
+    person = people.ensure(
+        runtime.sessions,
+        email="ann@example.org",
+        account_kind="residential",
+        actor=SYSTEM,
+        now=runtime.now(),
+    )
+    identity, facility = new_id(), Facility(id=new_id(), name="Roof", account_kind="residential")
+    with runtime.sessions.begin() as session:
+        session.add(facility)
+        session.flush()
+        role = FacilityRole(
+            facility_id=facility.id, person_id=person.id, role="owner_operator", since=runtime.now()
+        )
+        session.add(role)
+        session.add(
+            Authorization(
+                id=identity,
+                facility_id=facility.id,
+                method="green_button",
+                provider="pge",
+                utility="PG&E",
+                status=status,
+                shard=shard_of(identity),
+            )
+        )
+    return identity
+
+
+def _admin(surroundings: dict[str, str], *arguments: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(dcarbon, ["admin", *arguments], env=surroundings)
+    return answer.exit_code, answer.output
+
+
+def test_an_authorization_is_retried(runtime: Runtime, surroundings: dict[str, str]) -> None:
+    identity = _authorization(runtime, "failed")
+
+    first = _admin(surroundings, "retry", str(identity))
+    second = _admin(surroundings, "retry", str(identity))
+
+    assert first == (0, "pending: Whoever may authorize was asked by mail to do it again.\n")
+    assert second[0] == 0
+    assert "nothing was done again" in second[1]
+
+
+def test_an_authorization_is_revoked_with_a_reason(
+    runtime: Runtime, surroundings: dict[str, str]
+) -> None:
+    identity = _authorization(runtime, "authorized")
+
+    without = _admin(surroundings, "revoke", str(identity))
+    done = _admin(surroundings, "revoke", str(identity), "--reason", "Sold.")
+    again = _admin(surroundings, "revoke", str(identity), "--reason", "Sold.")
+
+    assert without[0] == 2
+    assert "--reason" in without[1]
+    assert done == (0, "revoked: nothing to end there.\n")
+    assert again[0] == 1
+    with runtime.sessions() as session:
+        assert session.get_one(Authorization, identity).status == "revoked"

@@ -37,6 +37,8 @@ ACCEPT = "application/atom+xml, application/xml;q=0.9"
 MAX_PAGES = 1_000
 """A custodian that has more pages than this for one window is looping."""
 
+_SHARED = ("ReadingType", "LocalTimeParameters")
+"""Resources that usage points have in common."""
 _PENDING = b"unprocessed batch request"
 
 _Window = tuple[datetime, datetime]
@@ -104,6 +106,12 @@ class GreenButtonClient:
         """Fetch one address as it is, with the customer's token."""
         return self._get(uri)
 
+    def usage_points(self, resource_uri: str) -> Outcome:
+        """Fetch the list of a subscription's usage points: small, and answered at once (reference
+        4.1, FB 32).
+        """
+        return self._get(f"{_subscription(resource_uri)[1]}/UsagePoint")
+
     def announced(self, uri: str) -> Iterator[Outcome]:
         """Yield what a notification named, address as it is, and the pages it goes on with."""
         yield from self._pages(uri, {}, numbered=False)
@@ -130,34 +138,43 @@ class GreenButtonClient:
     ) -> Iterator[Outcome]:
         """Yield the subscription resource by resource: the way out when a batch never comes.
 
-        Usage points, reading types and local time first, which give the rest its meaning; then for
-        each usage point its batch where the utility answers that at once, else its meter readings
-        and their interval blocks (reference 4.1, FB 32; 4.4).
+        Usage points first; then for each its batch where the utility answers that at once, else its
+        meter readings and their interval blocks (reference 4.1, FB 32; 4.4). Reading types and
+        local time, which give blocks their meaning, come before the first that lack them.
         """
         windows = list(self._windows(start, end, now))
         root, subscription = _subscription(resource_uri)
         points = self._get(f"{subscription}/UsagePoint")
         yield points
-        for shared in ("ReadingType", "LocalTimeParameters"):
-            yield from self._if_there(f"{root}/{shared}")
+        shared = [f"{root}/{kind}" for kind in _SHARED]
         for point in _ids(points, "UsagePoint"):
             batch = f"{root}/Batch{subscription.removeprefix(root)}/UsagePoint/{point}"
             pending = list(windows)
             if self.profile.has(Quirk.USAGE_POINT_BATCH_AT_ONCE):
-                pending = yield from self._batches(batch, windows)
+                pending = yield from self._batches(batch, windows, shared)
             if pending:
+                yield from self._once(shared)
                 yield from self._readings(f"{subscription}/UsagePoint/{point}", pending)
 
-    def _batches(self, uri: str, windows: list[_Window]) -> Generator[Outcome, None, list[_Window]]:
+    def _batches(
+        self, uri: str, windows: list[_Window], shared: list[str]
+    ) -> Generator[Outcome, None, list[_Window]]:
         """Yield what is answered at once; return the windows that are not."""
         unanswered: list[_Window] = []
         for window in windows:
             outcome = self._get(uri, published(*window))
             if isinstance(outcome, Accepted):
                 unanswered.append(window)
-            else:
-                yield outcome
+                continue
+            if isinstance(outcome, Payload) and _lacks_meaning(outcome.raw):
+                yield from self._once(shared)
+            yield outcome
         return unanswered
+
+    def _once(self, uris: list[str]) -> Iterator[Outcome]:
+        """Yield what is at addresses that were not asked for yet."""
+        while uris:
+            yield from self._if_there(uris.pop(0))
 
     def _readings(self, point: str, windows: list[_Window]) -> Iterator[Outcome]:
         readings = self._get(f"{point}/MeterReading")
@@ -255,6 +272,11 @@ def _outcome(response: Response) -> Outcome:
         retry_after=response.retry_after(),
         transaction_id=headers.get("x-transaction"),
     )
+
+
+def _lacks_meaning(page: RawPayload) -> bool:
+    has_blocks = atom.holds(page.content, "IntervalBlock")
+    return has_blocks and not all(atom.holds(page.content, kind) for kind in _SHARED)
 
 
 def _same(page: RawPayload, previous: RawPayload | None) -> bool:

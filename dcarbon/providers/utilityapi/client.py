@@ -5,7 +5,7 @@ Orders of collection cost money: they are never a side effect of reading and nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -15,10 +15,12 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from dcarbon.domain.errors import (
+    ClientCredentialsRejected,
     ContractViolation,
     DCarbonError,
     InvalidInput,
     OutcomeUnknown,
+    PaymentRequired,
     ProviderThrottled,
     ProviderUnavailable,
     ReauthorizationRequired,
@@ -95,6 +97,12 @@ class UtilityApiClient:
 
     transport: Transport
     api_token: Secret = field(repr=False)
+    newer_token: Callable[[Secret], Secret | None] | None = field(default=None, repr=False)
+    """Asked when the token is refused: an administrator may have set another one meanwhile."""
+
+    def check_token(self) -> None:
+        """Make one cheap call, to see whether the token is taken."""
+        self._get("authorizations", {"is_archived": "false", "limit": "1"})
 
     def create_form(
         self,
@@ -246,7 +254,25 @@ class UtilityApiClient:
         *,
         query: Mapping[str, str] | None = None,
     ) -> Response:
-        headers = {"Authorization": f"Bearer {self.api_token.reveal()}"}
+        try:
+            return self._send_with(self.api_token, method, path, body, query)
+        except PaymentRequired:
+            raise
+        except ClientCredentialsRejected:
+            newer = self.newer_token(self.api_token) if self.newer_token else None
+            if newer is None:
+                raise
+        return self._send_with(newer, method, path, body, query)
+
+    def _send_with(
+        self,
+        token: Secret,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        query: Mapping[str, str] | None,
+    ) -> Response:
+        headers = {"Authorization": f"Bearer {token.reveal()}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         return self.transport.request(

@@ -51,6 +51,8 @@ class MeterState:
     uid: str
     authorization_uid: str | None
     status: str | None
+    status_at: datetime | None = None
+    """When the provider came to this status (UTC): when it last collected, or failed to."""
     utility: str | None = None
     is_activated: bool = False
     is_archived: bool = False
@@ -174,6 +176,7 @@ def _meter_state(uid: str, members: dict[str, Any]) -> MeterState:
         uid=uid,
         authorization_uid=wire.text(members.get("authorization_uid")),
         status=wire.text(members.get("status")),
+        status_at=wire.moment(members.get("status_ts")),
         utility=wire.text(members.get("utility")),
         is_activated=members.get("is_activated") is True,
         is_archived=members.get("is_archived") is True,

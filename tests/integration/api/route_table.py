@@ -156,7 +156,7 @@ ROWS: Mapping[str, Row] = {
         Kind.SEES, 200, query={"sessionId": "{utilityapi}"}, state="none"
     ),
     # One facility: the owner's consent is theirs to end, too
-    "authorizations.end_authorization": Row(Kind.SEES, 200),
+    "authorizations.end_authorization": Row(Kind.SEES, 200, {"reason": "moved"}),
     "facility_settings.end_access": Row(Kind.SEES, 303),
     # One facility: authorizing
     "connection.choose": Row(Kind.MAY_AUTHORIZE, 200, state="none"),

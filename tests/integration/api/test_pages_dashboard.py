@@ -9,7 +9,7 @@ from flask import Flask
 
 from dcarbon.db.base import new_id
 from dcarbon.db.people import Person
-from dcarbon.services import invitations
+from dcarbon.services import invitations, work
 from dcarbon.services.actors import Actor
 from dcarbon.services.runtime import Runtime
 from tests.integration.api import pages
@@ -227,6 +227,26 @@ def test_a_sync_that_does_not_work_is_told_and_the_status_stays_active(
     assert says in read
     if health == "delayed":
         assert "since Mar 19, 2026, 10:00 AM PDT" in read
+
+
+def test_downtime_says_when_the_next_try_is(
+    browser: Browser, runtime: Runtime, owner: Person
+) -> None:
+    facility_id = pages.facility(runtime, owner)
+    authorization_id = pages.authorization(
+        runtime, facility_id, owner, health="delayed", health_code="provider_unavailable"
+    )
+    again = runtime.now() + timedelta(minutes=40)
+    with runtime.sessions.begin() as session:
+        work.open_collection(session, authorization_id, reason="sync failed", now=again)
+
+    read = pages.words(browser.get(f"/facilities/{facility_id}").text)
+    answer = browser.client.get(
+        f"/facilities/{facility_id}", headers={"Accept": "application/json"}
+    )
+
+    assert "Next try: Mar 20, 2026, 5:40 AM PDT" in read
+    assert datetime.fromisoformat(answer.get_json()["next_try_at"]) == again
 
 
 def test_a_failure_says_what_happened_what_to_do_and_offers_another_try(

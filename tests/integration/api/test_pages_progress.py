@@ -73,6 +73,20 @@ def test_progress_is_shown_per_meter_and_asked_for_again(
     assert "<html" not in part.text
 
 
+def test_progress_goes_on_where_the_utility_has_less_than_was_asked_for(
+    browser: Browser, mill: UUID, runtime: Runtime, owner: Person
+) -> None:
+    order_id = _collecting(runtime, mill, owner)
+    with runtime.sessions.begin() as session:
+        order = session.get_one(WorkOrder, order_id)
+        order.progress = {**order.progress, "days_in": 40, "days_wanted": 80}
+
+    part = browser.get(f"/facilities/{mill}/progress", **{"HX-Request": "true"})
+
+    assert "9 of 80 days so far." in pages.words(part.text)
+    assert 'value="50"' in part.text
+
+
 def test_progress_ends_by_itself_and_the_facility_page_comes_anew(
     browser: Browser, mill: UUID, runtime: Runtime, owner: Person
 ) -> None:

@@ -166,6 +166,39 @@ def test_ending_the_access_is_confirmed_first_and_keeps_the_data(
     assert browser.get(path).status_code == 303
 
 
+def test_the_newest_readings_are_landed_first_if_somebody_ticks_so(
+    browser: Browser, runtime: Runtime, owner: Person
+) -> None:
+    facility_id = pages.facility(runtime, owner, name="Barn")
+    pages.authorization(
+        runtime, facility_id, owner, method="utilityapi", provider="utilityapi", utility="LADWP"
+    )
+    path = f"/facilities/{facility_id}/end-access"
+    asked = pages.words(browser.get(path).text)
+
+    browser.post(path, {"land_first": "y"}, page=path)
+
+    assert "Fetch the newest readings once more before the utility is told" in asked
+    with runtime.sessions() as session:
+        order = session.scalars(select(WorkOrder).where(WorkOrder.kind == "revoke")).one()
+    assert order.final
+
+
+def test_an_administrator_gives_a_reason(app: Flask, runtime: Runtime, mill: UUID) -> None:
+    boss = pages.person(runtime, "boss@example.org", is_admin=True)
+    theirs, path = pages.at_browser(app, runtime, boss), f"/facilities/{mill}/end-access"
+
+    asked = pages.words(theirs.get(path).text)
+    without = theirs.post(path, {"reason": " "}, page=path)
+    told = pages.words(theirs.get(without.location).text)
+    assert _facility(runtime, mill).auth_status == "authorized"
+    theirs.post(path, {"reason": "Sold."}, page=path)
+
+    assert "The people of the facility read it." in asked
+    assert "says why" in told
+    assert _facility(runtime, mill).auth_status == "revoked"
+
+
 def test_a_plain_owner_ends_the_access_but_changes_no_utility(
     browser: Browser, runtime: Runtime, owner: Person
 ) -> None:

@@ -47,14 +47,20 @@ def sandbox(tmp_path: Path, clock: SandboxClock) -> Iterator[Running]:
 
 
 @pytest.fixture
+def history_days() -> int:
+    """How far back a first collection reaches: three pieces."""
+    return 90
+
+
+@pytest.fixture
 def runtime(
-    database_url: str, tmp_path: Path, sandbox: Running, clock: SandboxClock
+    database_url: str, tmp_path: Path, sandbox: Running, clock: SandboxClock, history_days: int
 ) -> Iterator[Runtime]:
     fast = {
         f"DCARBON_PROVIDERS__{key}__OVERRIDES__PER_SECOND": "20" for key in ("PGE", "SCE", "SDGE")
     }
     chosen = settings.load(
-        {**product_settings(sandbox.endpoints), **fast},
+        {**product_settings(sandbox.endpoints), **fast, "DCARBON_HISTORY_DAYS": str(history_days)},
         directory=tmp_path,
         database_url=database_url,
         seal_keys_file=tmp_path / "seal.keys",

@@ -62,6 +62,12 @@ def letterbox(runtime: Runtime, sandbox: Running) -> Iterator[Letterbox]:
         yield opened
 
 
+@pytest.fixture
+def history_days(request: pytest.FixtureRequest) -> int:
+    """One piece, unless a test says otherwise: one batch is prepared."""
+    return int(getattr(request, "param", 30))
+
+
 @pytest.fixture(autouse=True)
 def prepares_first(sandbox: Running) -> None:
     _ask(sandbox, "utilities/sce", {"asynchronous": "all", "asynchronous_delay_s": 0})
@@ -81,6 +87,35 @@ def test_announced_data_are_fetched_and_are_exactly_the_utility_s(
     assert (second.waiting, second.error) == (False, None)
     assert stored_wh(runtime) == sandbox_wh("sunny", whole_days(second.window))
     assert _open_orders(runtime) == []
+
+
+@pytest.mark.parametrize("history_days", [90], indirect=True)
+def test_each_piece_of_a_long_history_is_waited_for_on_its_own(
+    runtime: Runtime, customer: Make, letterbox: Letterbox
+) -> None:
+    identity = authorization_of(customer("House").authorise("sce", "sunny"))
+
+    outcomes = [collection.collect(runtime, identity)]
+    while outcomes[-1].waiting:
+        letterbox.next()
+        outcomes.append(collection.collect(runtime, identity))
+
+    # Each time what was announced comes, and the piece before it is asked for.
+    assert [outcome.waiting for outcome in outcomes] == [True, True, True, False]
+    assert [outcome.readings > 0 for outcome in outcomes] == [False, True, True, True]
+    assert stored_wh(runtime) == sandbox_wh("sunny", whole_days(outcomes[-1].window))
+    assert _open_orders(runtime) == []
+
+
+@pytest.mark.parametrize("history_days", [90], indirect=True)
+def test_a_long_history_that_is_never_announced_is_given_up_on_once(
+    runtime: Runtime, customer: Make, sandbox: Running, clock: SandboxClock
+) -> None:
+    outcome = _walked(runtime, customer, sandbox, clock)
+
+    assert (outcome.error, outcome.waiting) == (None, False)
+    stored = stored_wh(runtime)
+    assert stored == sandbox_wh("sunny", whole_days(outcome.window), as_of=clock.now())
 
 
 def test_a_notification_before_the_202_is_not_waited_for_again(

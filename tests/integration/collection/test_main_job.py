@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from dcarbon.db.audit import AuditEntry
-from dcarbon.db.authorizations import Authorization, current_grant
+from dcarbon.db.authorizations import current_grant
 from dcarbon.db.facilities import Facility
 from dcarbon.db.interval_days import IntervalDay, IntervalDayHistory
 from dcarbon.db.meters import CoverageDay, Meter
@@ -184,23 +184,3 @@ def _restate(sandbox: Running, meter_id: str, start: datetime, end: datetime) ->
         },
     )
     assert answer.status_code < 300, answer.text
-
-
-def test_the_authorization_is_not_lost_when_the_grant_ends(
-    runtime: Runtime, customer: Make, sandbox: Running
-) -> None:
-    identity = authorization_of(customer("House").authorise("sdge", "sunny"))
-    collection.collect(runtime, identity)
-    with runtime.sessions() as session:
-        external_id = session.get_one(Authorization, identity).external_id
-    answer = sandbox.app.test_client().post(f"/sandbox/authorizations/{external_id}/revoke")
-    assert answer.status_code < 300, answer.text
-
-    outcome = collection.collect(runtime, identity)
-
-    assert outcome.error is not None
-    assert outcome.error.code in {"reauthorization_required", "access_token_rejected"}
-    with runtime.sessions() as session:
-        row = session.get_one(Authorization, identity)
-        assert (row.status, row.sync_health) == ("expired", "blocked")
-        assert session.scalar(select(func.count()).select_from(IntervalDay))

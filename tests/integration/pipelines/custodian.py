@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -48,16 +49,21 @@ _READING = (
 
 @dataclass(slots=True)
 class StandInCustodian:
-    """``down`` holds ids whose subscription answers 503, ``bad`` ids that get what is no ESPI."""
+    """``down`` holds ids whose subscription answers 503, ``bad`` ids that get what is no ESPI,
+    ``held`` ids that are answered only after their event.
+    """
 
     wh_per_hour: int = 500
     down: set[str] = field(default_factory=set)
     bad: set[str] = field(default_factory=set)
+    held: dict[str, threading.Event] = field(default_factory=dict)
     asked: list[httpx2.URL] = field(default_factory=list)
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request.url)
         subscription, *deeper = request.url.path.partition("/Subscription/")[2].split("/")
+        if subscription in self.held:
+            assert self.held[subscription].wait(timeout=60)
         if subscription in self.down:
             return httpx2.Response(503)
         headers = {"Content-Type": "application/atom+xml"}
@@ -70,16 +76,19 @@ class StandInCustodian:
 
     def _feed(self, subscription: str, start: int, end: int) -> str:
         first = -(-start // 3600) * 3600
-        readings = [
-            _READING.format(start=hour, value=self.wh_per_hour) for hour in range(first, end, 3600)
-        ]
-        return _FEED.format(
-            resource=RESOURCE,
-            subscription=f"{RESOURCE}/Subscription/{subscription}",
-            start=first,
-            duration=len(readings) * 3600,
-            readings="".join(readings),
-        )
+        return feed_of(subscription, range(first, end, 3600), self.wh_per_hour)
+
+
+def feed_of(subscription: str, hours: range, wh: int) -> str:
+    """Return one meter's hourly readings as the custodian serves them; hours are epoch seconds."""
+    readings = [_READING.format(start=hour, value=wh) for hour in hours]
+    return _FEED.format(
+        resource=RESOURCE,
+        subscription=f"{RESOURCE}/Subscription/{subscription}",
+        start=hours.start,
+        duration=len(readings) * 3600,
+        readings="".join(readings),
+    )
 
 
 def _instant(text: str) -> int:

@@ -83,18 +83,18 @@ def test_one_run_collects_an_authorization_into_both_assets(
     assert metadata_of(instance, METERS, authorization)["meters"] == 1
 
 
-def test_every_check_of_one_authorization_has_a_verdict_for_its_partition(
+def test_every_check_of_one_authorization_has_a_verdict(
     instance: dg.DagsterInstance, definitions: dg.Definitions, world: World
 ) -> None:
     authorization = world.authorization()
 
     result = collect(instance, definitions, [authorization])
 
-    key = str(authorization)
     assert verdicts(result) == {
-        (checks.COLLECTED, key): True,
-        (checks.HEARD, key): True,
-        (checks.SOUND, key): True,
+        (checks.COLLECTED, None): True,
+        (checks.HEARD, None): True,
+        (checks.SOUND, None): True,
+        (checks.PLAUSIBLE, None): True,
     }
 
 
@@ -113,31 +113,30 @@ def test_in_one_run_only_those_that_failed_stay_without_a_materialization(
     assert result.success
     assert instance.get_materialized_partitions(INTERVALS) == {str(well), str(also_well)}
     found = verdicts(result)
-    assert {key: found[(checks.COLLECTED, str(key))] for key in (well, down, also_well)} == {
-        well: True, down: False, also_well: True
-    }  # fmt: skip
+    assert (found[(checks.COLLECTED, None)], found[(checks.SOUND, None)]) == (False, True)
     with world.runtime.sessions() as session:
         attempt = session.scalars(select(SyncAttempt).filter_by(authorization_id=down)).one()
     assert (attempt.error_code, attempt.run_id) == ("provider_unavailable", result.run_id)
 
 
-def test_verdicts_of_a_run_over_many_count_for_what_it_materialized(
+def test_verdicts_of_a_run_over_many_days_count_for_what_it_materialized(
     instance: dg.DagsterInstance, definitions: dg.Definitions, world: World
 ) -> None:
     """Without its target a verdict is taken for one on an older state: the check looks unrun."""
-    authorizations = [world.authorization() for _ in range(2)]
+    world.authorization(shard=3)
+    keys = [str(day_and_shard_key(date(2026, 3, day), 3)) for day in (17, 18)]
 
-    result = collect(instance, definitions, authorizations)
+    result = definitions.resolve_job_def("daily_sync").execute_in_process(
+        instance=instance, tags={RANGE_START: keys[0], RANGE_END: keys[-1]}
+    )
 
     for evaluation in result.get_asset_check_evaluations():
         target = evaluation.target_materialization_data
         assert target is not None
         assert target.run_id == result.run_id
-    check = dg.AssetCheckKey(INTERVALS, checks.SOUND)
+    check = dg.AssetCheckKey(dg.AssetKey("intervals"), checks.SOUND)
     infos = instance.event_log_storage.get_asset_check_partition_info([check])
-    assert {info.partition_key: info.is_current for info in infos} == {
-        str(authorization): True for authorization in authorizations
-    }
+    assert {info.partition_key: info.is_current for info in infos} == dict.fromkeys(keys, True)
 
 
 def test_a_run_over_many_ends_with_a_table_of_all(
@@ -168,7 +167,7 @@ def test_a_run_fails_when_we_are_broken_and_keeps_what_went_well(
 
     assert not result.success
     assert instance.get_materialized_partitions(INTERVALS) == {str(well)}
-    assert (checks.SOUND, str(well)) in verdicts(result)
+    assert (checks.SOUND, None) in verdicts(result)
     failure = result.failure_data_for_node("authorization_intervals")
     assert failure is not None
     assert failure.user_failure_data is not None
@@ -187,7 +186,7 @@ def test_answers_that_cannot_be_read_fail_the_check_and_are_kept(
     result = collect(instance, definitions, [authorization])
 
     assert result.success
-    assert verdicts(result)[(checks.COLLECTED, str(authorization))] is False
+    assert verdicts(result)[(checks.COLLECTED, None)] is False
     with world.runtime.sessions() as session:
         states = session.scalars(select(LandedPayload.state)).all()
     assert set(states) == {"unreadable"}
@@ -205,7 +204,7 @@ def test_a_customer_whose_authorization_is_revoked_fails_the_check_alone(
 
     assert result.success
     assert instance.get_materialized_partitions(INTERVALS) == set()
-    assert verdicts(result)[(checks.COLLECTED, str(authorization))] is False
+    assert verdicts(result)[(checks.COLLECTED, None)] is False
     assert custodian.asked == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -13,9 +14,12 @@ import pytest
 from dagster_postgres import PostgresRunStorage
 from sqlalchemy import make_url
 
+from assets.intervals import RUN_FOR
 from dcarbon.db.base import new_id
 from dcarbon.domain.errors import SettingsInvalid
+from dcarbon.services import work
 from dcarbon_pipelines.resources import ProcessRuntime
+from dcarbon_pipelines.sync_runs import SHARD_OF_RUN, SYNC
 
 pytestmark = [pytest.mark.database, pytest.mark.dagster]
 
@@ -42,7 +46,11 @@ def test_the_instance_keeps_everything_in_postgresql_and_reports_to_nobody(
         assert type(instance.run_launcher).__name__ == "DefaultRunLauncher"
         assert instance.run_monitoring_enabled
         assert instance.run_retries_enabled
-        assert instance.run_monitoring_settings["max_runtime_seconds"] == 3600
+        longest = instance.run_monitoring_settings["max_runtime_seconds"]
+        assert RUN_FOR < timedelta(seconds=longest) == work.LONGEST_RUN
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert [limit["key"] for limit in queue.tag_concurrency_limits] == [SYNC, SHARD_OF_RUN]
 
 
 def test_the_workspace_loads_with_nothing_set_and_from_another_directory(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import dagster as dg
 import pytest
 
+from dcarbon.db.tables import Authorization, Facility
 from dcarbon.services import landed
 from dcarbon.services.runtime import Runtime
 from dcarbon_pipelines import checks
@@ -84,6 +86,23 @@ def test_negative_overlapping_and_unknown_readings_are_counted(
     assert by_direction["delivered"].unknown_quality == 24
     assert (by_direction["net"].negative, by_direction["net"].unknown_quality) == (0, 0)
     assert by_direction["delivered"].overlapping == 0
+
+
+def test_export_beyond_what_the_system_can_make_is_counted(runtime: Runtime, world: World) -> None:
+    """4 kW make 4.8 kWh an hour with the margin; what is taken from the grid has no such bound."""
+    authorization = world.authorization()
+    meter = world.meter(authorization)
+    world.read(world.series(meter, "received"), PACIFIC_MIDNIGHT, [4_800] * 22 + [4_801] * 2)
+    world.read(world.series(meter, "delivered"), PACIFIC_MIDNIGHT, [9_000] * 24)
+    with runtime.sessions.begin() as session:
+        facility = session.get_one(Authorization, authorization).facility_id
+        session.get_one(Facility, facility).system_size_kw = Decimal(4)
+
+    with runtime.sessions() as session:
+        days = landed.meter_days(session, [authorization], *WINDOW)
+
+    found = {day.direction: (day.is_size_known, day.too_large) for day in days}
+    assert found == {"received": (True, 2), "delivered": (False, 0)}
 
 
 def test_readings_of_two_lengths_over_the_same_time_overlap(runtime: Runtime, world: World) -> None:

@@ -9,14 +9,18 @@ import pytest
 
 from dcarbon.services.runtime import Runtime
 from dcarbon_pipelines.order_runs import RANGE_END, RANGE_START
-from sensors.work_orders import open_work_orders
+from sensors.work_orders import open_work_orders, scattered_work_orders
 from tests.integration.pipelines.conftest import NOW, World
+from tests.integration.pipelines.custodian import StandInCustodian
 
 pytestmark = [pytest.mark.database, pytest.mark.dagster]
 
 
 def evaluate(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, runtime: Runtime
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    runtime: Runtime,
+    sensor: dg.SensorDefinition = open_work_orders,
 ) -> list[dg.RunRequest] | str:
     """Evaluate as the daemon does, with the partitions of the requests resolved."""
     with dg.build_sensor_context(
@@ -25,7 +29,7 @@ def evaluate(
         repository_def=definitions.get_repository_def(),
         resources={"runtime": runtime},
     ) as context:
-        data = open_work_orders.evaluate_tick(context)
+        data = sensor.evaluate_tick(context)
     return list(data.run_requests) if data.run_requests else str(data.skip_message)
 
 
@@ -106,3 +110,31 @@ def test_an_order_that_is_done_is_not_asked_for(
 
     assert done.success
     assert evaluate(instance, definitions, runtime) == "No work order is due."
+
+
+def test_authorizations_here_and_there_are_collected_in_one_run_and_show_it_one_by_one(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    runtime: Runtime,
+    world: World,
+    custodian: StandInCustodian,
+) -> None:
+    authorizations = [world.authorization() for _ in range(45)]
+    instance.add_dynamic_partitions("authorization", [str(one) for one in authorizations])
+    due = authorizations[::2]
+    for authorization in due:
+        world.order(authorization)
+    custodian.down.add(due[0].hex)
+
+    others = evaluate(instance, definitions, runtime)
+    requests = evaluate(instance, definitions, runtime, scattered_work_orders)
+    assert isinstance(requests, list)
+    result = definitions.resolve_job_def(str(requests[0].job_name)).execute_in_process(
+        instance=instance, run_config=dict(requests[0].run_config), tags=dict(requests[0].tags)
+    )
+
+    assert others == "The other sensor of work orders asks for the runs."
+    assert (len(requests), result.success) == (1, True)
+    for asset in ("meters", "authorization_intervals"):
+        found = instance.get_materialized_partitions(dg.AssetKey(asset))
+        assert found == {str(one) for one in due[1:]}

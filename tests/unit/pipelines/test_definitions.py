@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 
-from dcarbon.db.authorizations import SHARDS
 from dcarbon_pipelines.definitions import build_definitions, defs
 from schedules.daily import nightly_sync
 from sensors.work_orders import open_work_orders
@@ -63,6 +59,18 @@ def test_a_job_brings_its_assets_with_their_checks(job: str, assets: set[str]) -
     assert len(layer.asset_graph.asset_check_keys) >= 3
 
 
+def test_everything_that_runs_says_what_it_is_for() -> None:
+    repository = defs.get_repository_def()
+    jobs = {job.name: job.description for job in repository.get_all_jobs()}
+    schedules = {schedule.name: schedule.description for schedule in repository.schedule_defs}
+    sensors = {sensor.name: sensor.description for sensor in repository.sensor_defs}
+
+    silent = {name for name, words in {**jobs, **schedules, **sensors}.items() if not words}
+
+    # Dagster's own: the job of assets materialized by hand, the sensor of automation conditions.
+    assert silent <= {"__ASSET_JOB", "default_automation_condition_sensor"}
+
+
 def test_meters_come_before_their_intervals() -> None:
     graph = defs.resolve_asset_graph()
 
@@ -81,19 +89,3 @@ def test_sensor_and_schedule_run_without_being_switched_on() -> None:
     assert open_work_orders.default_status is dg.DefaultSensorStatus.RUNNING
     assert open_work_orders.minimum_interval_seconds == 5
     assert nightly_sync.default_status is dg.DefaultScheduleStatus.RUNNING
-
-
-@pytest.mark.parametrize("day", ["2025-03-09", "2025-03-10", "2025-11-02", "2025-11-03"])
-def test_the_night_asks_for_every_shard_of_the_day_that_has_just_ended(day: str) -> None:
-    """Twice a year the night is an hour shorter or longer."""
-    tonight = datetime.fromisoformat(day).replace(hour=3, tzinfo=ZoneInfo("America/Los_Angeles"))
-    context = dg.build_schedule_context(scheduled_execution_time=tonight)
-
-    evaluated = nightly_sync(context)
-
-    assert isinstance(evaluated, Iterator)
-    requests = [request for request in evaluated if isinstance(request, dg.RunRequest)]
-
-    before = datetime.fromordinal(tonight.date().toordinal() - 1).date().isoformat()
-    assert len({request.run_key for request in requests}) == SHARDS
-    assert {str(request.partition_key).split("|")[0] for request in requests} == {before}

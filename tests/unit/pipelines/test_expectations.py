@@ -41,6 +41,7 @@ def test_sound_days_have_no_problem() -> None:
         ({"negative": 3}, "3 negative readings"),
         ({"overlapping": 1}, "1 readings that overlap"),
         ({"unknown_quality": 2}, "2 readings with a quality code"),
+        ({"too_large": 5}, "5 readings of more energy than the system can make"),
     ],
 )
 def test_a_problem_names_the_day_and_what_is_wrong(changes: dict[str, int], words: str) -> None:

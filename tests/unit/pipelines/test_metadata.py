@@ -49,24 +49,25 @@ def test_a_collection_tells_its_numbers_and_links_to_its_facility() -> None:
     assert found["provider_seconds"].value == 1.235
 
 
-def test_a_day_sums_its_authorizations_and_lists_only_those_that_failed() -> None:
+def test_a_day_sums_its_authorizations_and_says_what_became_of_whom() -> None:
     failed = outcome(error=ProviderUnavailable("connection refused"), readings=0)
 
     found = metadata.of_day([outcome(), outcome(), failed], URL)
 
     assert (found["authorizations"].value, found["failed"].value) == (3, 1)
     assert found["readings"].value == 192
-    listing = str(found["failed_authorizations"].value)
-    assert str(failed.facility_id) in listing
-    assert "provider_unavailable" in listing
-    assert listing.count("\n") == 2
+    assert found["failed_percent"].value == 33.33
+    first, *others = str(found["outcomes"].value).splitlines()[2:]
+    assert str(failed.facility_id) in first
+    assert "provider_unavailable" in first
+    assert len(others) == 2
 
 
 def test_a_day_without_authorizations_has_numbers_too() -> None:
     found = metadata.of_day([], URL)
 
     assert (found["authorizations"].value, found["coverage_percent"].value) == (0, 0)
-    assert "failed_authorizations" not in found
+    assert "outcomes" not in found
 
 
 def test_the_table_of_a_run_begins_with_what_failed() -> None:

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from dcarbon.db.base import new_id
-from dcarbon_pipelines import order_runs
+from dcarbon_pipelines import order_runs, scattered
 from dcarbon_pipelines.order_runs import FEW, MOST_RUNS, RANGE_END, RANGE_START, DueOrder
 from dcarbon_pipelines.partitions import BATCH
 
@@ -47,9 +47,9 @@ def test_many_orders_get_ranges_that_hold_each_authorization_once() -> None:
 
     requests = order_runs.run_requests(orders, places, now=NOW)
 
-    covered = [place for request in requests for place in span(request, places)]
-    assert covered == list(range(len(authorizations)))
-    assert [len(span(request, places)) for request in requests] == [BATCH, BATCH, 7]
+    covered = [place for request in requests[:2] for place in span(request, places)]
+    assert covered == list(range(2 * BATCH))
+    assert named(requests[2]) == [str(authorization) for authorization in authorizations[-7:]]
 
 
 def test_a_range_never_holds_an_authorization_that_is_not_due() -> None:
@@ -59,18 +59,32 @@ def test_a_range_never_holds_an_authorization_that_is_not_due() -> None:
 
     requests = order_runs.run_requests(orders_for(due), places, now=NOW)
 
-    covered = {place for request in requests for place in span(request, places)}
-    assert covered == {places[str(authorization)] for authorization in due}
-    assert len(requests) == 3
+    ranges = [request for request in requests if RANGE_START in request.tags]
+    covered = {place for request in ranges for place in span(request, places)}
+    assert covered == {*range(25), *range(30, 50)}
+    assert [named(request) for request in requests if request not in ranges] == [
+        [str(authorization) for authorization in authorizations[55:]]
+    ]
+
+
+def test_many_here_and_there_are_named_in_a_few_runs() -> None:
+    authorizations = ids(40 * BATCH)
+    scattered_ones = authorizations[::20]
+
+    requests = order_runs.run_requests(orders_for(scattered_ones), placed(authorizations), now=NOW)
+
+    assert [len(named(request)) for request in requests] == [BATCH, BATCH]
+    assert [key for request in requests for key in named(request)] == [
+        str(authorization) for authorization in scattered_ones
+    ]
 
 
 def test_no_more_runs_are_asked_for_at_once_than_the_daemon_makes_in_good_time() -> None:
-    authorizations = ids(4 * MOST_RUNS)
-    scattered = authorizations[::2]
+    authorizations = ids((MOST_RUNS + 5) * BATCH)
 
-    requests = order_runs.run_requests(orders_for(scattered), placed(authorizations), now=NOW)
+    requests = order_runs.run_requests(orders_for(authorizations), placed(authorizations), now=NOW)
 
-    assert len(scattered) > FEW
+    assert len(authorizations) > FEW
     assert len(requests) == MOST_RUNS
 
 
@@ -104,14 +118,15 @@ def test_authorizations_of_unfinished_runs_are_left_alone() -> None:
         dg.DagsterRun("job", tags={order_runs.PARTITION: keys[0]}),
         dg.DagsterRun("job", tags={RANGE_START: keys[2], RANGE_END: keys[4]}),
         dg.DagsterRun("job", tags={RANGE_START: "gone", RANGE_END: keys[5]}),
+        dg.DagsterRun("job", run_config=scattered.run_config([authorizations[1]])),
         dg.DagsterRun("job"),
     ]
 
     busy = order_runs.in_flight(runs, places)
     asked = order_runs.to_ask_for(orders_for(authorizations), busy)
 
-    assert busy == {keys[0], keys[2], keys[3], keys[4]}
-    assert [order.authorization_id for order in asked] == [authorizations[1], authorizations[5]]
+    assert busy == set(keys[:5])
+    assert [order.authorization_id for order in asked] == [authorizations[5]]
 
 
 def test_two_orders_of_one_authorization_are_collected_one_after_the_other() -> None:
@@ -123,3 +138,7 @@ def test_two_orders_of_one_authorization_are_collected_one_after_the_other() -> 
 
 def span(request: dg.RunRequest, places: dict[str, int]) -> range:
     return range(places[request.tags[RANGE_START]], places[request.tags[RANGE_END]] + 1)
+
+
+def named(request: dg.RunRequest) -> list[str]:
+    return scattered.named_in(dg.DagsterRun("job", run_config=request.run_config))

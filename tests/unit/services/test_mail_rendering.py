@@ -19,7 +19,13 @@ TEMPLATES = Path(str(dcarbon.services.__file__)).parent / "mail_templates"
 
 
 def context_of(kind: str, typed: str = "Sunny Roof") -> dict[str, object]:
-    known: dict[str, object] = {"link": LINK, "minutes": 15, "expires": EXPIRES}
+    known: dict[str, object] = {
+        "link": LINK,
+        "minutes": 15,
+        "expires": EXPIRES,
+        "since": EXPIRES,
+        "back": EXPIRES,
+    }
     return {name: known.get(name, typed) for name in KINDS[kind].variables}
 
 

@@ -22,12 +22,17 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("ck_landed_payloads_clock"), "landed_payloads", type_="check")
+    op.drop_column("landed_payloads", "clock")
+    op.drop_column("landed_payloads", "stated_at")
+    op.drop_column("authorizations", "consent_told_at")
     op.drop_column("authorizations", "retried_at")
     op.drop_column("authorizations", "retries")
     op.drop_index("uq_grants_pending", table_name="grants")
     op.drop_index("uq_grants_current", table_name="grants")
     # What was never proven is no grant of the schema before.
     op.execute("update grants set ended_at = now() where is_pending and ended_at is null")
+    op.drop_column("grants", "refreshed_at")
     op.drop_column("grants", "is_pending")
     op.create_index(
         "uq_grants_current",
@@ -54,15 +59,16 @@ def _providers() -> None:
         sa.Column("last_error_code", sa.Text(), nullable=True),
         sa.Column("probe_at", _INSTANT, nullable=True),
         sa.Column("told_at", _INSTANT, nullable=True),
+        sa.Column("back_since", _INSTANT, nullable=True),
         sa.Column("last_answer_at", _INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("provider", name=op.f("pk_provider_states")),
     )
     op.create_table(
         "provider_turns",
         sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("rate", sa.Text(), nullable=False),
-        sa.Column("free_at", _INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("provider", "rate", name=op.f("pk_provider_turns")),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("starts_at", _INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("provider", "turn", name=op.f("pk_provider_turns")),
     )
     op.create_table(
         "provider_events",
@@ -113,6 +119,11 @@ def _replays() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_replays")),
     )
+    op.add_column("landed_payloads", sa.Column("stated_at", _INSTANT, nullable=True))
+    op.add_column("landed_payloads", sa.Column("clock", sa.Text(), nullable=True))
+    op.create_check_constraint(
+        op.f("ck_landed_payloads_clock"), "landed_payloads", "clock in ('utc', 'local')"
+    )
 
 
 def _orders() -> None:
@@ -132,6 +143,7 @@ def _grants() -> None:
     op.add_column(
         "grants", sa.Column("is_pending", sa.Boolean(), server_default="false", nullable=False)
     )
+    op.add_column("grants", sa.Column("refreshed_at", _INSTANT, nullable=True))
     op.drop_index("uq_grants_current", table_name="grants")
     op.create_index(
         "uq_grants_current",
@@ -151,3 +163,4 @@ def _grants() -> None:
         "authorizations", sa.Column("retries", sa.Integer(), server_default="0", nullable=False)
     )
     op.add_column("authorizations", sa.Column("retried_at", _INSTANT, nullable=True))
+    op.add_column("authorizations", sa.Column("consent_told_at", _INSTANT, nullable=True))

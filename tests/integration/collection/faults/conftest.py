@@ -20,6 +20,7 @@ from dcarbon.db.facilities import Facility
 from dcarbon.db.interval_days import IntervalDay
 from dcarbon.db.payloads import LandedPayload
 from dcarbon.db.work_orders import SyncAttempt, WorkOrder
+from dcarbon.providers.limits import Urgency
 from dcarbon.services import collection
 from dcarbon.services.collection import CollectionOutcome
 from dcarbon.services.runtime import Runtime, open_runtime
@@ -86,7 +87,12 @@ def runtime(
 
 
 def reopened(
-    environment: Mapping[str, str], database_url: str, directory: Path, clock: SandboxClock
+    environment: Mapping[str, str],
+    database_url: str,
+    directory: Path,
+    clock: SandboxClock,
+    *,
+    urgency: Urgency = Urgency.PERSON_WAITS,
 ) -> Any:
     """Open a runtime as another process with these settings would."""
     chosen = settings.load(
@@ -95,7 +101,7 @@ def reopened(
         database_url=database_url,
         seal_keys_file=directory / "seal.keys",
     )
-    return open_runtime(chosen, clock=clock.now)
+    return open_runtime(chosen, clock=clock.now, urgency=urgency)
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,19 @@ class Control:
 
     def fault(self, kind: str, **rule: object) -> None:
         self._post("/sandbox/faults", {"kind": kind, **rule})
+
+    def count(self, kind: str, **rule: object) -> Callable[[], int]:
+        """Put a lasting fault in force and return what tells how often it has happened."""
+        answer = self.http.post("/sandbox/faults", json={"kind": kind, "times": None, **rule})
+        assert answer.status_code == 200, answer.text
+        number = answer.get_json()["id"]
+
+        def happened() -> int:
+            rules = self.http.get("/sandbox/faults").get_json()
+            rules = rules.get("faults", rules) if isinstance(rules, dict) else rules
+            return sum(rule["happened"] for rule in rules if rule["id"] == number)
+
+        return happened
 
     def switch(self, utility: str, **values: object) -> None:
         self._post(f"/sandbox/utilities/{utility}", values)
@@ -176,6 +195,12 @@ class Consented:
         query = select(SyncAttempt).where(SyncAttempt.authorization_id == self.id)
         with self.runtime.sessions() as session:
             return session.scalars(query.order_by(SyncAttempt.id.desc()).limit(1)).one()
+
+    def attempts(self) -> list[SyncAttempt]:
+        """Return every attempt to collect, oldest first."""
+        query = select(SyncAttempt).where(SyncAttempt.authorization_id == self.id)
+        with self.runtime.sessions() as session:
+            return list(session.scalars(query.order_by(SyncAttempt.id)))
 
     def payload_states(self) -> list[str]:
         with self.runtime.sessions() as session:

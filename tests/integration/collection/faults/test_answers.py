@@ -90,9 +90,10 @@ def test_what_came_before_a_failure_stays_and_is_counted(consented: Make, contro
 
     attempt = house.attempt()
     assert outcome.error is not None
-    assert (attempt.payloads, outcome.payloads) == (1, 1)
+    # The newest piece, and the customer data that describe its meter.
+    assert (attempt.payloads, outcome.payloads) == (2, 2)
     assert attempt.readings == outcome.readings > 0
-    assert house.payload_states() == ["parsed"]
+    assert house.payload_states() == ["parsed", "parsed"]
     assert house.stored_days() > 0
     again = house.collect_when_due()
     assert again.error is None
@@ -185,6 +186,7 @@ def test_a_collection_that_was_killed_ends_complete_when_it_runs_again(
     assert house.order().outcome == "done"
     assert house.has_all_of(again.window)
     assert set(house.payload_states()) <= {"parsed", "empty"}
+    assert [one.error_code for one in house.attempts()] == ["run_ended", None]
 
 
 class _Killed(BaseException):

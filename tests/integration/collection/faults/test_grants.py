@@ -220,18 +220,18 @@ def test_a_token_endpoint_that_is_down_expires_nobody(
     assert house.collect_when_due().error is None
 
 
-@pytest.mark.parametrize("verb", ["revoke", "expire"])
-def test_a_grant_that_ended_at_the_utility_is_asked_for_again_and_keeps_everything(
-    consented: Make, control: Control, clock: SandboxClock, verb: str
+def test_a_consent_whose_time_is_over_is_asked_for_again_and_keeps_everything(
+    consented: Make, control: Control, clock: SandboxClock
 ) -> None:
     house = consented()
     first = house.collect()
-    control.act(house.external_id(), verb)
     clock.advance(LATER)
+    control.act(house.external_id(), "expire")
 
     outcome = house.collect()
 
     assert outcome.error is not None
+    assert outcome.error.code == "consent_ended"
     assert house.standing() == ("expired", "expired", "blocked")
     assert house.authorization().reason
     assert house.has_all_of(first.window)
@@ -245,7 +245,7 @@ def test_authorizing_again_revives_the_same_authorization(
     assert completed.authorization_id is not None
     house = Consented(runtime, clock, completed.authorization_id, "sunny")
     first = house.collect()
-    control.act(house.external_id(), "revoke")
+    control.act(house.external_id(), "expire")
     assert house.collect().error is not None
 
     again = someone.authorise("sdge", "sunny")

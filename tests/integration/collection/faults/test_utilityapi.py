@@ -109,21 +109,6 @@ def test_a_login_that_stopped_working_asks_the_customer(consented: Make) -> None
     assert house.order().outcome == "given_up"
 
 
-def test_consent_that_was_revoked_at_the_provider_is_asked_for_again_and_keeps_everything(
-    consented: Make, control: Control
-) -> None:
-    house = consented("utilityapi", "hourly", utility=LADWP)
-    first = collected(house)
-    control.revoke_at_utilityapi(house.external_id())
-
-    outcome = house.collect()
-
-    assert outcome.error is not None
-    assert outcome.error.code == "reauthorization_required"
-    assert house.standing() == ("expired", "expired", "blocked")
-    assert house.has_all_of(first.window)
-
-
 def test_consent_that_is_revoked_at_once_fails_the_attempt(
     runtime: Runtime, customer: NewCustomer
 ) -> None:

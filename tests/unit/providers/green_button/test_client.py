@@ -355,6 +355,34 @@ def test_a_walk_takes_a_usage_points_batch_where_that_answers_at_once(client: Op
     assert [type(outcome) for outcome in outcomes] == [Payload, Payload, Payload, Empty]
 
 
+@pytest.mark.parametrize(
+    ("batch", "shared"),
+    [
+        ("<IntervalBlock/><ReadingType/><LocalTimeParameters/>", []),
+        ("<IntervalBlock/>", ["/ReadingType", "/LocalTimeParameters"]),
+        ("<UsagePoint/>", []),
+    ],
+    ids=["whole", "blocks_alone", "without_readings"],
+)
+def test_a_walk_asks_for_what_a_batch_leaves_out_before_it_is_read(
+    client: Open, batch: str, shared: list[str]
+) -> None:
+    of = replace(PROFILE, quirks=PROFILE.quirks | {Quirk.USAGE_POINT_BATCH_AT_ONCE})
+    custodian = Custodian(
+        ("/Subscription/5/UsagePoint", feed("A", kind="UsagePoint")),
+        ("/Batch/Subscription/5/UsagePoint/A", httpx2.Response(200, content=f"<a>{batch}</a>")),
+        ("/ReadingType", feed("t", kind="ReadingType")),
+        ("/LocalTimeParameters", feed("l", kind="LocalTimeParameters")),
+    )
+
+    outcomes = list(client(custodian, of).walk(SUBSCRIPTION, START, END, now=NOW))
+
+    given = [one.raw.url for one in outcomes if isinstance(one, Payload)]
+    paths = [url.partition("?")[0].removeprefix(RESOURCE) for url in given]
+    point = "/Subscription/5/UsagePoint"
+    assert paths == [point, *shared, f"/Batch{point}/A"]
+
+
 def test_a_walk_needs_a_subscription(client: Open) -> None:
     with pytest.raises(ContractViolation):
         list(client(Custodian()).walk(f"{RESOURCE}/Batch/Bulk/9", START, END, now=NOW))

@@ -1,0 +1,67 @@
+"""What administrators are told by mail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dcarbon.db.people import Person
+from dcarbon.domain.errors import InvalidInput
+from dcarbon.services import mails
+from dcarbon.services.runtime import Runtime
+
+FAILED_RUN_AGAIN_AFTER = timedelta(hours=1)
+"""The same job failing again is told after this long at the soonest."""
+
+
+def tell_of_failed_run(
+    runtime: Runtime, *, job: str, what: str, reason: str, run_id: str, now: datetime
+) -> int:
+    """Tell every administrator that a run failed, once per job and hour; return how many mails.
+
+    ``what`` says in words what the job does; ``reason`` must hold nothing of a customer.
+    """
+    settings = runtime.settings
+    place = settings.dagster_url or f"http://127.0.0.1:{settings.dagster_port}"
+    context = {"what": what, "reason": reason, "link": f"{place.rstrip('/')}/runs/{run_id}"}
+    with runtime.sessions.begin() as session:
+        return mail_all(
+            session,
+            "run_failed",
+            context,
+            now=now,
+            repeat_key=f"run_failed:{job}",
+            repeat_within=FAILED_RUN_AGAIN_AFTER,
+        )
+
+
+def mail_all(
+    session: Session,
+    kind: str,
+    context: Mapping[str, object],
+    *,
+    now: datetime,
+    repeat_key: str | None = None,
+    repeat_within: timedelta | None = None,
+) -> int:
+    """Queue a mail for every administrator; return how many were queued."""
+    queued = 0
+    administrators = select(Person.email).where(Person.is_admin).order_by(Person.id)
+    for email in session.scalars(administrators).all():
+        # An address that no mail can reach must not keep the others from being told.
+        with suppress(InvalidInput):
+            mail = mails.queue(
+                session,
+                to=email,
+                kind=kind,
+                context=context,
+                now=now,
+                repeat_key=repeat_key,
+                repeat_within=repeat_within,
+            )
+            queued += mail is not None
+    return queued
