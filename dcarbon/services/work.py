@@ -14,10 +14,12 @@ from dcarbon.db.authorizations import Authorization
 from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
 from dcarbon.db.work_orders import SyncAttempt, WorkOrder, open_orders
-from dcarbon.domain.errors import DCarbonError, ProviderUnavailable
+from dcarbon.domain.errors import DCarbonError, ProviderPaused, ProviderUnavailable
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=6)
+SPREAD = timedelta(seconds=30)
+"""Those that were told the same moment do not come back in the same one."""
 FIRST_LOOK = timedelta(seconds=20)
 LONGEST_LOOK = timedelta(minutes=30)
 LONGEST_RUN = timedelta(hours=1)
@@ -137,11 +139,17 @@ def due(
 
 
 def back_off(attempts: int, error: DCarbonError) -> timedelta:
-    """Return how long to wait before the next try: doubling with jitter, never sooner than told."""
+    """Return how long to wait before the next try: doubling with jitter, never sooner than told.
+
+    Where the provider is left alone for everybody, the pause decides: this order was not asked for.
+    """
+    told = error.retry_after if isinstance(error, ProviderUnavailable) else None
+    spread = told + SPREAD * random.random() if told else timedelta()  # noqa: S311 — guards nothing
+    if isinstance(error, ProviderPaused) and told:
+        return spread
     doubled = min(FIRST_WAIT * (1 << min(attempts, 12)), LONGEST_WAIT)
     jittered: timedelta = doubled * random.uniform(0.5, 1.0)  # noqa: S311 — spreads load, guards nothing
-    told = error.retry_after if isinstance(error, ProviderUnavailable) else None
-    return max(jittered, told) if told else jittered
+    return max(jittered, spread)
 
 
 def look_again(attempts: int) -> timedelta:

@@ -7,8 +7,13 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcarbon.domain.errors import ContractViolation, ProviderThrottled, ProviderUnavailable
-from dcarbon.services.work import FIRST_WAIT, LONGEST_WAIT, back_off
+from dcarbon.domain.errors import (
+    ContractViolation,
+    ProviderPaused,
+    ProviderThrottled,
+    ProviderUnavailable,
+)
+from dcarbon.services.work import FIRST_WAIT, LONGEST_WAIT, SPREAD, back_off
 
 ATTEMPTS = st.integers(0, 10_000)
 
@@ -25,7 +30,14 @@ def test_a_told_time_is_never_undercut(attempts: int, told: timedelta) -> None:
     wait = back_off(attempts, ProviderThrottled(retry_after=told))
 
     assert wait >= told
-    assert wait <= max(told, LONGEST_WAIT)
+    assert wait <= max(told + SPREAD, LONGEST_WAIT)
+
+
+@given(ATTEMPTS)
+def test_a_pause_for_everybody_decides_alone_how_long(attempts: int) -> None:
+    told = timedelta(minutes=2)
+
+    assert told <= back_off(attempts, ProviderPaused(retry_after=told)) <= told + SPREAD
 
 
 def test_waiting_doubles_until_it_is_long() -> None:
