@@ -11,7 +11,7 @@ from uuid import UUID
 
 import dagster as dg
 
-from dcarbon.services import collection
+from dcarbon.services import collection, landed
 from dcarbon.services.collection import CollectionOutcome
 from dcarbon.services.runtime import Runtime
 from dcarbon_pipelines import checks, metadata, partition_work
@@ -76,7 +76,7 @@ def authorization_intervals(
         context,
         runtime,
         asset=INTERVALS,
-        scopes=_scopes(context, runtime, outcomes, broken),
+        scopes=_scopes(context, runtime, outcomes),
         outcomes={key: [outcome] for key, outcome in outcomes.items()},
         by_partition=False,
     )
@@ -107,17 +107,18 @@ def _recorded(
 
 
 def _scopes(
-    context: dg.AssetExecutionContext,
-    runtime: Runtime,
-    outcomes: dict[str, CollectionOutcome],
-    broken: dict[str, BaseException],
+    context: dg.AssetExecutionContext, runtime: Runtime, outcomes: dict[str, CollectionOutcome]
 ) -> list[Scope]:
-    """Check what was asked for; when only checks run, what the settings call history. Where the
-    utility is still preparing its answer there is nothing to check yet.
+    """Check what was asked for. Where the utility is still preparing its answer there is nothing
+    to check yet. When only checks run, everybody's days that a daily sync asks for are checked.
     """
+    if context.selected_asset_keys:
+        return [
+            Scope(key, [UUID(key)], *outcome.window)
+            for key, outcome in outcomes.items()
+            if not outcome.waiting
+        ]
     now = runtime.now()
-    usual = (now - timedelta(days=runtime.settings.history_days), now)
-    awaited = {key for key, outcome in outcomes.items() if outcome.waiting}
-    keys = [key for key in context.partition_keys if key not in broken and key not in awaited]
-    windows = {key: outcomes[key].window if key in outcomes else usual for key in keys}
-    return [Scope(key, [UUID(key)], start, end) for key, (start, end) in windows.items()]
+    with runtime.sessions() as session:
+        everybody = landed.authorizations_in_force(session)
+    return [Scope("all", everybody, now - timedelta(days=runtime.settings.overlap_days + 1), now)]

@@ -140,6 +140,6 @@ def _scope(runtime: Runtime, key: str) -> Scope:
     day, shard = day_and_shard(key)
     end = datetime.combine(day, time(), UTC) + timedelta(days=1)
     with runtime.sessions() as session:
-        identities = landed.authorizations_of_shard(session, shard)
+        identities = landed.authorizations_in_force(session, shard=shard)
     start = end - timedelta(days=1 + runtime.settings.overlap_days)
     return Scope(key, identities, start, end)

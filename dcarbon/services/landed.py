@@ -114,11 +114,11 @@ class SilentChannel:
     last_end: datetime | None
 
 
-def authorizations_of_shard(session: Session, shard: int) -> list[UUID]:
-    """Return the authorizations of a shard that are in force."""
-    statement = select(Authorization.id).where(
-        Authorization.shard == shard, Authorization.status == "authorized"
-    )
+def authorizations_in_force(session: Session, *, shard: int | None = None) -> list[UUID]:
+    """Return the authorizations in force, of one shard or of all."""
+    statement = select(Authorization.id).where(Authorization.status == "authorized")
+    if shard is not None:
+        statement = statement.where(Authorization.shard == shard)
     return list(session.scalars(statement.order_by(Authorization.id)))
 
 
