@@ -14,19 +14,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from dcarbon import settings
 from dcarbon.db import embedded, migrate
 from dcarbon.db import engine as database
-from dcarbon.db.authorizations import Authorization, shard_of
+from dcarbon.db.authorizations import Authorization, Grant, shard_of
 from dcarbon.db.base import new_id
 from dcarbon.db.facilities import Facility
 from dcarbon.db.meters import MeterChannel
@@ -202,6 +202,12 @@ def _kept(
         for (_, authorization), each in zip(rows, tokens, strict=False):
             grants.store(session, runtime.keys, authorization.id, each, now=NOW)
     return [authorization.id for _, authorization in rows]
+
+
+def end_tokens(runtime: Runtime) -> None:
+    """Let every access token have ended; the refresh tokens live."""
+    with runtime.sessions.begin() as session:
+        session.execute(update(Grant).values(access_expires_at=NOW - timedelta(hours=1)))
 
 
 def channels(runtime: Runtime) -> int:

@@ -2,11 +2,9 @@
 # Run one benchmark (bench.sh NAME) or all. The rivals come from their own lock.
 set -eu
 venv=${VENV:-.venv}
+# Those that can be run: the others hold what several of them share.
 names() {
-  for file in benchmarks/*.py; do
-    name=$(basename "$file" .py)
-    case $name in __init__|harness) ;; *) echo "$name" ;; esac
-  done
+  for file in $(grep -l '^if __name__ == "__main__":' benchmarks/*.py); do basename "$file" .py; done
 }
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements/bench.txt
 if [ $# -gt 0 ]; then

@@ -14,14 +14,17 @@ from dcarbon.domain.errors import SettingsInvalid
 
 Sessions = sessionmaker[Session]
 
+_LONGEST_WAIT_S = 120.0
 TRUSTED_S = 1.0
 """A connection used within this time is not asked whether it still lives: a sync opens a dozen
 transactions per authorization, and asking costs as much as one of their statements."""
 
 
-def create(url: str, *, pool_size: int = 8, trusted_s: float = TRUSTED_S) -> Engine:
+def create(url: str, *, pool_size: int = 16, trusted_s: float = TRUSTED_S) -> Engine:
     """Return an engine for a PostgreSQL URL, with psycopg 3 and UTC sessions.
 
+    At most ``pool_size`` connections are open, and stay so: a new one costs the server as much as
+    a hundred statements. More threads than that wait for one another.
     A connection that lay idle for ``trusted_s`` is replaced when the server has cut it.
 
     Raises :class:`SettingsInvalid` when the URL is not PostgreSQL.
@@ -37,7 +40,8 @@ def create(url: str, *, pool_size: int = 8, trusted_s: float = TRUSTED_S) -> Eng
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,
+        pool_timeout=_LONGEST_WAIT_S,
         connect_args={"options": "-c timezone=UTC", "application_name": "dcarbon"},
     )
     _check_idle_connections(engine, trusted_s)

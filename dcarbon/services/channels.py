@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dcarbon.db import binary_copy as bc
 from dcarbon.db.meters import MeterChannel, Series
 from dcarbon.providers.columns import ChannelFacts
 
+_KNOWN = """
+select c.meter_id, c.direction, c.unit, c.measure, c.label, c.id, s.interval_s, s.id
+from meter_channels c left join series s on s.channel_id = c.id
+where c.meter_id = any(%s)
+"""
 _Key = tuple[UUID, str, str, str]
 """Meter, direction, unit, measure."""
 
@@ -32,17 +37,8 @@ class Channels:
     @classmethod
     def of(cls, session: Session, meter_ids: Collection[UUID]) -> Self:
         """Read what is stored of these meters."""
-        channel = MeterChannel
         known = cls(session, {}, {})
-        query = (
-            select(
-                *(channel.meter_id, channel.direction, channel.unit, channel.measure),
-                *(channel.label, channel.id, Series.interval_s, Series.id),
-            )
-            .outerjoin(Series, Series.channel_id == channel.id)
-            .where(channel.meter_id.in_(meter_ids))
-        )
-        for row in session.execute(query):
+        for row in bc.connection_of(session).execute(_KNOWN, [list(meter_ids)]):
             key, (label, channel_id, interval_s, series_id) = row[:4], row[4:]
             known.channels[key, label] = channel_id
             if series_id is not None:

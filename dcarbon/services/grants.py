@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from dcarbon.db import persistence
@@ -217,14 +216,8 @@ def lock(runtime: Runtime, authorization_id: UUID) -> Iterator[None]:
     """Hold a lock on these grants in all processes; no transaction stays open meanwhile."""
     digest = hashlib.sha256(b"grant" + authorization_id.bytes).digest()
     key = int.from_bytes(digest[:8], "big", signed=True)
-    with runtime.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("select pg_advisory_lock(:key)"), {"key": key})
-        try:
-            yield
-        finally:
-            # A connection that broke meanwhile has taken its lock with it.
-            with suppress(OperationalError):
-                connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+    with runtime.locks.hold(key):
+        yield
 
 
 def _usable(held: OpenGrants, refused: Secret | None, *, now: datetime) -> Secret | None:

@@ -13,9 +13,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dcarbon.db import binary_copy as bc
 from dcarbon.db import coverage_days, interval_days_writing
 from dcarbon.db.interval_days_writing import SeriesReadings
 from dcarbon.db.meters import Meter
@@ -147,7 +148,7 @@ def _is_inside(said: Said, meter: Meter, window: Window) -> bool:
 def lock(session: Session, facility_id: UUID) -> None:
     """Let one writer per facility through, until the transaction ends."""
     key = facility_id.int & 0x7FFF_FFFF_FFFF_FFFF
-    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": key})
+    bc.connection_of(session).execute("select pg_advisory_xact_lock(%s)", [key])
 
 
 def _upsert_meters(

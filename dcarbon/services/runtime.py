@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from dcarbon.db import embedded, migrate, platform_secrets
 from dcarbon.db import engine as database
 from dcarbon.db.engine import Sessions
+from dcarbon.db.held_locks import HeldLocks
 from dcarbon.db.landing_zone import LandingZone
 from dcarbon.db.provider_turns import SharedTurns
 from dcarbon.db.sealing import KeyRing, load_or_create
@@ -23,7 +24,7 @@ from dcarbon.providers.registry import ProviderRegistry
 from dcarbon.services.provider_breaker import ProviderBreaker
 from dcarbon.settings import Settings, missing
 
-_SHARED_CONNECTIONS = 2
+_SHARED_CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Runtime:
     settings: Settings
     engine: Engine
     sessions: Sessions
+    locks: HeldLocks
     landing: LandingZone
     keys: KeyRing
     providers: ProviderRegistry
@@ -69,6 +71,7 @@ def open_runtime(
                 settings=settings,
                 engine=engine,
                 sessions=database.sessions(engine),
+                locks=_locks(url, opened),
                 landing=LandingZone(settings.landing_uri or settings.directory / "landing"),
                 keys=keys,
                 providers=providers,
@@ -87,8 +90,8 @@ def _providers(
     urgency: Urgency,
 ) -> ProviderRegistry:
     """Open the way to providers, with limits and breakers that all processes share."""
-    # Connections of their own: who asks a provider may hold one of the others, for a lock, and
-    # all of those could wait for each other.
+    # Connections of their own: while a provider is asked, all of the others may be in use by
+    # threads that wait for their turn to ask.
     engine = database.create(url, pool_size=_SHARED_CONNECTIONS)
     opened.callback(engine.dispose)
     sessions = database.sessions(engine)
@@ -107,6 +110,14 @@ def _providers(
     )
     opened.callback(providers.close)
     return providers
+
+
+def _locks(url: str, opened: ExitStack) -> HeldLocks:
+    engine = database.create(url, pool_size=1)
+    opened.callback(engine.dispose)
+    locks = HeldLocks(engine)
+    opened.callback(locks.close)
+    return locks
 
 
 def _require_schema(engine: Engine, *, own_server: bool) -> None:
