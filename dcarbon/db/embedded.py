@@ -20,6 +20,7 @@ from dcarbon.settings import Settings
 
 PRODUCT_DATABASE = "dcarbon"
 DAGSTER_DATABASE = "dagster"
+_DATABASES = (PRODUCT_DATABASE, DAGSTER_DATABASE)
 _START_LIMIT_S = 120.0
 _PAUSE_S = 0.2
 _PROCESSES = Path("/proc")
@@ -34,12 +35,9 @@ def server(directory: Path) -> Iterator[dict[str, str]]:
     (``embedded_database_failed``) when it does not start.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    handle = _started(directory / "postgresql")
+    handle = _answering(directory / "postgresql")
     try:
-        names = (PRODUCT_DATABASE, DAGSTER_DATABASE)
-        for name in names:
-            ensure_database(handle.get_uri(), name)
-        yield {name: handle.get_uri(database=name) for name in names}
+        yield {name: handle.get_uri(database=name) for name in _DATABASES}
     finally:
         handle.cleanup()
 
@@ -52,6 +50,24 @@ def database_url(settings: Settings) -> Iterator[str]:
         return
     with server(settings.directory) as urls:
         yield urls[PRODUCT_DATABASE]
+
+
+def _answering(place: Path) -> Any:
+    """Return a handle of the running server that has our databases."""
+    deadline = time.monotonic() + _START_LIMIT_S
+    while True:
+        handle = _started(place)
+        try:
+            for name in _DATABASES:
+                ensure_database(handle.get_uri(), name)
+        except psycopg.OperationalError:
+            # It was seen running, and was only on its way out or back from a crash.
+            if time.monotonic() > deadline:
+                handle.cleanup()
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return handle
 
 
 def _started(place: Path) -> Any:
