@@ -14,7 +14,12 @@ from sqlalchemy import select
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession
 from dcarbon.db.work_orders import WorkOrder
-from dcarbon.domain.errors import DCarbonError, ReauthorizationRequired
+from dcarbon.domain.errors import (
+    AccessTokenRejected,
+    DCarbonError,
+    ProviderUnavailable,
+    ReauthorizationRequired,
+)
 from dcarbon.domain.states import AuthMethod, AuthStatus
 from dcarbon.services import (
     authorization_records,
@@ -29,6 +34,9 @@ from dcarbon.services.collection_pieces import Tally, not_authorized
 from dcarbon.services.collection_totals import Totals
 from dcarbon.services.fetching import LOOK_AGAIN, Waiting
 from dcarbon.services.runtime import Runtime
+
+_BELIEVED_AFTER = 6
+"""Tries of an order, with its back-off between a quarter and half an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +124,17 @@ def _collect(runtime: Runtime, job: Job, tally: Tally) -> Waiting | None:
 
 
 def _truth_of(runtime: Runtime, job: Job, error: DCarbonError) -> DCarbonError:
-    """A refused grant may mean that the customer has ended the consent: the provider knows."""
-    if isinstance(error, ReauthorizationRequired) and not job.is_final:
-        return ended_consents.truth_of(runtime, job.authorization, error)
-    return error
+    """A refused grant may mean that the customer has ended the consent: the provider knows.
+
+    One that was renewed a moment ago is not gone because its token is refused once: that is the
+    provider's failing, until it has been so for a while.
+    """
+    if not isinstance(error, ReauthorizationRequired) or job.is_final:
+        return error
+    truth = ended_consents.truth_of(runtime, job.authorization, error)
+    if isinstance(truth, AccessTokenRejected) and job.order_attempts < _BELIEVED_AFTER:
+        return ProviderUnavailable("a token just given was refused")
+    return truth
 
 
 def _require_authorized(runtime: Runtime, job: Job) -> None:

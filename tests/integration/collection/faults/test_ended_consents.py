@@ -143,11 +143,23 @@ def test_a_consent_that_stands_while_its_grant_is_refused_only_needs_the_custome
     house = consented()
     control.fault("forbidden", path_prefix=f"{RESOURCES}/1_1/resource/Batch", times=None)
 
-    outcome = house.collect()
+    tries = [house.collect(), *(house.collect_when_due() for _ in range(6))]
 
-    assert outcome.error is not None
-    assert outcome.error.code == "access_token_rejected"
+    codes = [outcome.error.code for outcome in tries if outcome.error is not None]
+    assert codes == [*["provider_unavailable"] * 6, "access_token_rejected"]
     assert house.standing() == ("expired", "expired", "blocked")
+
+
+def test_a_fresh_token_refused_for_a_moment_is_the_utility_s_failing(
+    consented: Make, control: Control
+) -> None:
+    house = consented()
+    control.fault("unauthorized", path_prefix=RESOURCES, times=3)
+
+    assert house.collect().error is not None
+
+    assert house.standing() == ("authorized", "authorized", "delayed")
+    assert house.collect_when_due().error is None
 
 
 def test_a_consent_of_utilityapi_that_ran_out_is_expired_and_not_revoked(
