@@ -215,7 +215,7 @@ def _words(each: Walked, answer: dict[str, dict[str, object]]) -> str:
     done = answer["progress"]
     told = [str(answer["status"])]
     if done.get("meters_found"):
-        told.append(f"{done['meters_found']} meters")
+        told.append(f"{done['meters_found']} meter{'' if done['meters_found'] == 1 else 's'}")
     if done.get("readings"):
         told.append(f"{done['readings']:,} readings")
     return f"{each.story.facility.name}: {', '.join(told)}"

@@ -63,12 +63,7 @@ def authorization_failed(
         session,
         facility,
         kind="authorization_failed",
-        context={
-            "facility": facility.name,
-            "utility": row.utility,
-            "reason": error.display_message,
-            "link": link_to(facility.id, public_url),
-        },
+        context=_about(facility, row, public_url) | {"reason": error.display_message},
         roles=OWNERS,
         also=actor.person_id or _started_last(session, row),
         now=now,
@@ -85,11 +80,7 @@ def reauthorization_needed(
         session,
         facility,
         kind="reauthorization_needed",
-        context={
-            "facility": facility.name,
-            "utility": row.utility,
-            "link": link_to(facility.id, public_url),
-        },
+        context=_about(facility, row, public_url),
         now=now,
         repeat_key=f"reauthorize:{row.id}",
     )
@@ -113,12 +104,8 @@ def authorization_retry(
         session,
         facility,
         kind="authorization_retry",
-        context={
-            "facility": facility.name,
-            "utility": row.utility,
-            "reason": reason,
-            "link": f"{link_to(facility.id, public_url)}/utility",
-        },
+        context=_about(facility, row, public_url)
+        | {"reason": reason, "link": f"{link_to(facility.id, public_url)}/utility"},
         only=to,
         now=now,
     )
@@ -133,12 +120,7 @@ def grant_rotation_failed(
         session,
         facility,
         kind="grant_rotation_failed",
-        context={
-            "facility": facility.name,
-            "utility": row.utility,
-            "reason": error.display_message,
-            "link": link_to(facility.id, public_url),
-        },
+        context=_about(facility, row, public_url) | {"reason": error.display_message},
         now=now,
     )
 
@@ -152,12 +134,7 @@ def consent_ending(
         session,
         facility,
         kind="consent_ending",
-        context={
-            "facility": facility.name,
-            "utility": row.utility,
-            "expires": ends_at,
-            "link": link_to(facility.id, public_url),
-        },
+        context=_about(facility, row, public_url) | {"expires": ends_at},
         now=now,
     )
 
@@ -181,13 +158,7 @@ def access_ended(
         session,
         facility,
         kind="access_ended",
-        context={
-            "facility": facility.name,
-            "utility": row.utility,
-            "who": _ENDED_BY[by],
-            "reason": reason,
-            "link": link_to(facility.id, public_url),
-        },
+        context=_about(facility, row, public_url) | {"who": _ENDED_BY[by], "reason": reason},
         now=now,
     )
 
@@ -224,6 +195,15 @@ def _started_last(session: Session, row: Authorization) -> UUID | None:
 def link_to(facility_id: UUID, public_url: str) -> str:
     """Return the address of a facility's page."""
     return f"{public_url}/facilities/{facility_id}"
+
+
+def _about(facility: Facility, row: Authorization, public_url: str) -> dict[str, object]:
+    """Return what nearly every mail names: which facility, which utility, where to look."""
+    return {
+        "facility": facility.name,
+        "utility": row.utility,
+        "link": link_to(facility.id, public_url),
+    }
 
 
 def _tell(

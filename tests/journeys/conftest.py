@@ -28,6 +28,7 @@ from dcarbon_api.app import create_app
 from dcarbon_sandbox.product_settings import product_settings
 from dcarbon_sandbox.server import Ports, Running, running
 from tests.conftest import _with_database
+from tests.journeys import steps
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / ".artefacts" / "journeys"
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -166,14 +167,13 @@ class People:
         before = len(self.site.mails_to(email))
         page.goto(f"{self.site.url}/sign-in")
         page.get_by_label("E-mail").fill(email)
-        page.locator("main form button[type=submit]").first.click()
+        steps.press(page.locator("main form button[type=submit]").first)
         page.goto(self.site.link_in_mail(email, "/sign-in/", after=before))
-        page.locator("main form button[type=submit]").first.click()
-        page.wait_for_load_state()
+        steps.press(page.locator("main form button[type=submit]").first)
         if page.get_by_role("heading", name="Welcome to DCarbon").count():
             page.get_by_label("Your name").fill(email.split("@", maxsplit=1)[0].title())
             page.get_by_label(re.compile(kind, re.IGNORECASE)).first.check()
-            page.locator("main form button[type=submit]").first.click()
+            steps.press(page.locator("main form button[type=submit]").first)
         page.goto(f"{self.site.url}/facilities")
         return page
 

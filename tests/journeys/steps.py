@@ -9,17 +9,23 @@ from playwright.sync_api import Locator, Page, expect
 LONG = 60_000
 
 
+def press(button: Locator) -> None:
+    """Press what leads to another page, and be there before anything else is done."""
+    with button.page.expect_navigation(timeout=LONG):
+        button.click()
+
+
 def begin_facility(page: Page) -> None:
     """Press *Add New Facility* and get as far as the first question."""
-    page.get_by_role("button", name="Add New Facility").first.click()
+    press(page.get_by_role("button", name="Add New Facility").first)
     start = page.get_by_role("button", name=re.compile(r"^Start"))
     if start.count():
-        start.first.click()
+        press(start.first)
 
 
 def choose_role(page: Page, role: str) -> None:
     page.get_by_role("radio", name=re.compile(rf"^{re.escape(role)}(?! \+)")).check()
-    page.get_by_role("button", name="Continue").click()
+    press(page.get_by_role("button", name="Continue"))
 
 
 def fill_details(page: Page, name: str) -> None:
@@ -37,14 +43,14 @@ def facility_name(page: Page) -> Locator:
 def to_green_button(page: Page, utility: str = "PG&E") -> None:
     page.get_by_role("radio", name=re.compile(rf"^{re.escape(utility)}\b")).check()
     expect(page.get_by_text("secure Green Button portal")).to_be_visible()
-    page.get_by_role("button", name="Continue to Green Button").click()
+    press(page.get_by_role("button", name="Continue to Green Button"))
 
 
 def to_utilityapi(page: Page, search: str) -> None:
     page.get_by_label("Find your utility").fill(search)
-    page.get_by_role("button", name="Search").click()
+    press(page.get_by_role("button", name="Search"))
     page.get_by_role("radio", name=re.compile(search)).first.check()
-    page.get_by_role("button", name="Continue to UtilityAPI").click()
+    press(page.get_by_role("button", name="Continue to UtilityAPI"))
 
 
 def consent_at_green_button(page: Page, login: str, *, decision: str = "Approve") -> None:
@@ -52,7 +58,7 @@ def consent_at_green_button(page: Page, login: str, *, decision: str = "Approve"
     expect(page.locator("input[name=username]").first).to_be_visible(timeout=LONG)
     page.locator("input[name=username]").first.fill(login)
     page.locator("input[name=password]").first.fill(login)
-    page.get_by_role("button", name="Sign in").click()
+    press(page.get_by_role("button", name="Sign in"))
     page.get_by_role("button", name=decision, exact=True).click()
 
 
@@ -60,7 +66,7 @@ def consent_at_utilityapi(page: Page, login: str, *, answer: str = "Agree") -> N
     expect(page.locator("input[name=login]")).to_be_visible(timeout=LONG)
     page.locator("input[name=login]").fill(login)
     page.locator("input[name=password]").fill(login)
-    page.get_by_role("button", name="Sign in").click()
+    press(page.get_by_role("button", name="Sign in"))
     page.get_by_role("button", name=answer, exact=True).click()
 
 

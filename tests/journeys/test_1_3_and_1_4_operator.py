@@ -36,7 +36,7 @@ def test_the_operator_completes_what_the_owner_began(
 
     operator.goto(site.link_in_mail("operator.13@example.test", "/invitations/"))
     seen(operator, "1-4-invitation")
-    operator.get_by_role("button", name=re.compile("choose the utility")).click()
+    steps.press(operator.get_by_role("button", name=re.compile("choose the utility")))
     seen(operator, "1-4-choose")
     steps.to_green_button(operator, "SCE")
     steps.consent_at_green_button(operator, "sunny")
@@ -53,7 +53,7 @@ def test_resending_ends_the_earlier_link_and_each_state_is_told(
     address = "operator.13b@example.test"
     owner = _owner_invites(people, "owner.13b@example.test", address, "Dairy")
     first = site.link_in_mail(address, "/invitations/")
-    owner.get_by_role("button", name="Resend Invite").first.click()
+    steps.press(owner.get_by_role("button", name="Resend Invite").first)
     second = site.link_in_mail(address, "/invitations/", after=1)
     visitor = people.visitor()
 
@@ -63,7 +63,7 @@ def test_resending_ends_the_earlier_link_and_each_state_is_told(
     visitor.goto(f"{site.url}/invitations/nobody-ever-sent-this-one")
     expect(visitor.get_by_text("We do not know this invitation").first).to_be_visible()
     visitor.goto(second)
-    visitor.get_by_role("button", name=re.compile("choose the utility")).click()
+    steps.press(visitor.get_by_role("button", name=re.compile("choose the utility")))
     people.visitor().goto(second)
     again = people.visitor()
     again.goto(second)

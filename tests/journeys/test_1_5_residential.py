@@ -28,5 +28,5 @@ def test_a_resident_registers_a_home(
     steps.consent_at_green_button(page, "robin")
     steps.expect_connected(page)
     seen(page, f"1-5-connected-{name}")
-    page.get_by_role("link", name="All facilities").click()
+    steps.press(page.get_by_role("link", name="All facilities"))
     seen(page, f"4-1-dashboard-{name}")

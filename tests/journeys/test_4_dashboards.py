@@ -37,7 +37,7 @@ def test_search_finds_a_facility_among_several(people: People) -> None:
         steps.begin_facility(page)
         new = page.get_by_role("button", name="Start a new facility")
         if new.count():
-            new.click()
+            steps.press(new)
         steps.fill_details(page, name)
         steps.to_green_button(page)
     page.goto(people.site.url + "/facilities?search=north")

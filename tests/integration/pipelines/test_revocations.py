@@ -16,6 +16,7 @@ from dcarbon.services.runtime import Runtime
 from sensors.revocations import open_revocations
 from tests.integration.pipelines.conftest import World
 from tests.integration.pipelines.custodian import RESOURCE, StandInCustodian
+from tests.integration.pipelines.ticks import asked_by
 
 pytestmark = [pytest.mark.database, pytest.mark.dagster]
 
@@ -52,19 +53,6 @@ def _revoked(world: World, runtime: Runtime) -> UUID:
     return identity
 
 
-def _evaluate(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, runtime: Runtime
-) -> list[dg.RunRequest] | str:
-    with dg.build_sensor_context(
-        instance=instance,
-        instance_ref=instance.get_ref(),
-        repository_def=definitions.get_repository_def(),
-        resources={"runtime": runtime},
-    ) as context:
-        data = open_revocations.evaluate_tick(context)
-    return list(data.run_requests) if data.run_requests else str(data.skip_message)
-
-
 def test_one_run_ends_all_that_are_due_and_one_that_is_down_holds_up_no_other(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
@@ -75,7 +63,7 @@ def test_one_run_ends_all_that_are_due_and_one_that_is_down_holds_up_no_other(
     identities = [_revoked(world, runtime) for _ in range(3)]
     custodian.down.add(identities[1].hex)
 
-    asked = _evaluate(instance, definitions, runtime)
+    asked = asked_by(open_revocations, instance, definitions, runtime)
     job = definitions.resolve_job_def("end_authorizations")
     result = job.execute_in_process(instance=instance)
 
@@ -87,7 +75,7 @@ def test_one_run_ends_all_that_are_due_and_one_that_is_down_holds_up_no_other(
         attempts = session.query(WorkOrder.attempts).order_by(WorkOrder.id).all()
     assert codes == ["ended_at_provider", "ending_at_provider", "ended_at_provider"]
     assert [row[0] for row in attempts] == [0, 1, 0]
-    assert _evaluate(instance, definitions, runtime) == NOTHING
+    assert asked_by(open_revocations, instance, definitions, runtime) == NOTHING
 
 
 def test_orders_to_collect_are_none_of_its_business(
@@ -95,7 +83,7 @@ def test_orders_to_collect_are_none_of_its_business(
 ) -> None:
     world.order(world.authorization())
 
-    assert _evaluate(instance, definitions, runtime) == NOTHING
+    assert asked_by(open_revocations, instance, definitions, runtime) == NOTHING
 
 
 def test_while_a_run_is_under_way_no_other_is_asked_for(
@@ -105,7 +93,7 @@ def test_while_a_run_is_under_way_no_other_is_asked_for(
     job = definitions.resolve_job_def("end_authorizations")
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
 
-    answer = _evaluate(instance, definitions, runtime)
+    answer = asked_by(open_revocations, instance, definitions, runtime)
 
     assert answer == "A run that ends authorizations is under way."
 

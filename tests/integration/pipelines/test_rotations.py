@@ -19,6 +19,7 @@ from dcarbon.services.runtime import Runtime
 from sensors.rotations import due_rotations
 from tests.integration.pipelines.conftest import NOW, World
 from tests.integration.pipelines.custodian import StandInCustodian
+from tests.integration.pipelines.ticks import asked_by
 
 pytestmark = [pytest.mark.database, pytest.mark.dagster]
 
@@ -49,19 +50,6 @@ def _with_old_grant(world: World, runtime: Runtime) -> UUID:
     with runtime.sessions.begin() as session:
         grants.store(session, runtime.keys, identity, tokens, now=NOW - timedelta(days=91))
     return identity
-
-
-def _evaluate(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, runtime: Runtime
-) -> list[dg.RunRequest] | str:
-    with dg.build_sensor_context(
-        instance=instance,
-        instance_ref=instance.get_ref(),
-        repository_def=definitions.get_repository_def(),
-        resources={"runtime": runtime},
-    ) as context:
-        data = due_rotations.evaluate_tick(context)
-    return list(data.run_requests) if data.run_requests else str(data.skip_message)
 
 
 def _metadata(result: dg.ExecuteInProcessResult, name: str) -> dict[str, object]:
@@ -106,14 +94,14 @@ def test_the_sensor_asks_for_one_run_when_a_try_is_due(
 ) -> None:
     identity = _with_old_grant(world, runtime)
     custodian.down.add(identity.hex)
-    assert _evaluate(instance, definitions, runtime) == "No rotation is due."
+    assert asked_by(due_rotations, instance, definitions, runtime) == "No rotation is due."
     definitions.resolve_job_def("rotate_grants").execute_in_process(instance=instance)
-    assert _evaluate(instance, definitions, runtime) == "No rotation is due."
+    assert asked_by(due_rotations, instance, definitions, runtime) == "No rotation is due."
 
     with runtime.sessions.begin() as session:
         session.scalars(select(WorkOrder)).one().not_before = NOW
 
-    asked = _evaluate(instance, definitions, runtime)
+    asked = asked_by(due_rotations, instance, definitions, runtime)
     assert isinstance(asked, list)
     assert len(asked) == 1
 
