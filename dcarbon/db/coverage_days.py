@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from dcarbon.db import binary_copy as bc
 from dcarbon.db.authorizations import Authorization
 from dcarbon.db.coverage_counting import SeriesColumns, count
-from dcarbon.db.coverage_reading import series_of_meter
+from dcarbon.db.coverage_reading import ChannelSeries, channels_of_meters
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
 from dcarbon.domain.calendar import day_bounds, local_days
 from dcarbon.domain.coverage import COVERED, CoverageState, state_of
@@ -98,6 +98,28 @@ class SilentChannel:
         return f"meter {self.meter_id} {self.direction}: {why}"
 
 
+@dataclass(frozen=True, slots=True)
+class ToCount:
+    """The local days of a meter that ``[start, end)`` touches.
+
+    ``asked_at`` is when the utility was asked for these days, ``None`` when it was not (an import).
+    """
+
+    meter_id: UUID
+    zone: ZoneInfo
+    start: datetime
+    end: datetime
+    asked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The days of one meter counted, and the channels they were counted from."""
+
+    summary: CoverageSummary
+    channels: Sequence[ChannelSeries] = ()
+
+
 def update_coverage(
     session: Session,
     *,
@@ -111,18 +133,40 @@ def update_coverage(
 ) -> CoverageSummary:
     """Count anew every local day that ``[start, end)`` touches, for each usage channel of a meter.
 
-    ``asked_at`` is when the utility was asked for these days, ``None`` when it was not (an import).
+    As :func:`update_several` does for several.
+    """
+    asked = ToCount(meter_id, zone, start, end, asked_at)
+    return update_several(session, [asked], now=now, due_after=due_after)[0].summary
+
+
+def update_several(
+    session: Session, asked: Sequence[ToCount], *, now: datetime, due_after: timedelta = DUE_AFTER
+) -> list[Counted]:
+    """Count meter days anew, for each usage channel; each meter is asked for once.
+
     Only rows that differ are written; the time of asking is kept current for days not yet covered.
     """
-    window = _Window.of(start, end, zone, asked_at=asked_at, due_before=now - due_after)
-    if not window.days:
-        return CoverageSummary({})
-    channels = series_of_meter(session, meter_id, window.edges[0], window.edges[-1])
-    stored = _stored(session, list(channels), window.days)
-    rows = [row for each in channels.items() for row in _counted(*each, window, stored)]
-    changed = [row for row in rows if _differs(row, stored.get(_key(row)))]
+    windows = [_Window.of(one, due_before=now - due_after) for one in asked]
+    spans = {
+        one.meter_id: (window.edges[0], window.edges[-1])
+        for one, window in zip(asked, windows, strict=True)
+        if window.days
+    }
+    if not spans:
+        return [Counted(CoverageSummary({})) for _ in asked]
+    channels = channels_of_meters(session, spans)
+    stored = _stored(session, [one.id for each in channels.values() for one in each], windows)
+    counted: list[Counted] = []
+    changed: list[dict[str, Any]] = []
+    for one, window in zip(asked, windows, strict=True):
+        own = channels.get(one.meter_id, [])
+        rows = [row for each in own for row in _counted(each.id, each.series, window, stored)]
+        differing = [row for row in rows if _differs(row, stored.get(_key(row)))]
+        states = Counter(row["state"] for row in rows)
+        counted.append(Counted(CoverageSummary(states, len(differing)), own))
+        changed += differing
     _upsert(session, changed, now=now)
-    return CoverageSummary(Counter(row["state"] for row in rows), len(changed))
+    return counted
 
 
 def coverage_of(
@@ -210,19 +254,11 @@ class _Window:
     asked_at: datetime | None
 
     @classmethod
-    def of(
-        cls,
-        start: datetime,
-        end: datetime,
-        zone: ZoneInfo,
-        *,
-        asked_at: datetime | None,
-        due_before: datetime,
-    ) -> Self:
-        days = list(local_days(start, end, zone))
-        bounds = [day_bounds(day, zone) for day in days]
+    def of(cls, asked: ToCount, *, due_before: datetime) -> Self:
+        days = list(local_days(asked.start, asked.end, asked.zone))
+        bounds = [day_bounds(day, asked.zone) for day in days]
         edges = [bound[0] for bound in bounds] + [bound[1] for bound in bounds[-1:]]
-        return cls(days, edges, [edge <= due_before for edge in edges[1:]], asked_at)
+        return cls(days, edges, [edge <= due_before for edge in edges[1:]], asked.asked_at)
 
 
 def _counted(
@@ -246,8 +282,12 @@ def _counted(
         yield {**key, "state": state, **number, "asked_at": asked_at}
 
 
-def _stored(session: Session, channels: Collection[UUID], days: Sequence[date]) -> dict[_Key, _Row]:
-    found = bc.connection_of(session).execute(_STORED, [list(channels), days[0], days[-1]])
+def _stored(
+    session: Session, channels: Collection[UUID], windows: Sequence[_Window]
+) -> dict[_Key, _Row]:
+    days = [day for window in windows for day in (*window.days[:1], *window.days[-1:])]
+    asked = [list(channels), min(days), max(days)]
+    found = bc.connection_of(session).execute(_STORED, asked)
     return {(row[0], row[1]): dict(zip(_WRITTEN, row, strict=True)) for row in found}
 
 

@@ -7,8 +7,9 @@ changed days pass a staging table into one statement that moves the earlier stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import LiteralString, NamedTuple
@@ -25,7 +26,7 @@ from dcarbon.db import period_readings_writing as periods
 from dcarbon.db.interval_rows import Bool, DayRows, Int, SeriesReadings
 from dcarbon.domain.errors import DCarbonError
 
-__all__ = ["SeriesReadings", "Touched", "WriteOutcome", "write"]
+__all__ = ["Changed", "SeriesReadings", "Touched", "WriteOutcome", "write"]
 
 _LOCK_CLASS = 4_918_274
 _LOCK_STRIPES = 256
@@ -112,6 +113,14 @@ class Touched(NamedTuple):
     last_day: date
 
 
+class Changed(NamedTuple):
+    """What became of one series. Every slot stated counts once."""
+
+    new: int
+    restated: int
+    unchanged: int
+
+
 @dataclass(frozen=True, slots=True)
 class WriteOutcome:
     """What a write did. Every slot stated counts once as new, restated or unchanged.
@@ -127,10 +136,12 @@ class WriteOutcome:
     readings_overruled: int = 0
     """Readings that gave way to a different value for the same slot later in the same write."""
     touched: tuple[Touched, ...] = ()
+    by_series: Mapping[UUID, Changed] = field(default_factory=dict)
 
     def __add__(self, other: WriteOutcome) -> WriteOutcome:
-        names = [one.name for one in fields(self)]
-        return WriteOutcome(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        names = [one.name for one in fields(self) if one.name != "by_series"]
+        summed = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return WriteOutcome(**summed, by_series={**self.by_series, **other.by_series})
 
 
 def write(
@@ -195,7 +206,6 @@ def _write_days(
     if len(fresh):
         now = np.full(len(fresh), recorded_us)
         bc.copy_in(connection, _INSERT, wire.encode(fresh, ids, recorded_us=now))
-    stated = int(np.count_nonzero(packed.rows.present))
     outcome = WriteOutcome(
         days_written=len(fresh),
         days_unchanged=int(np.count_nonzero(is_same)),
@@ -203,14 +213,35 @@ def _write_days(
         readings_overruled=packed.overruled,
     )
     written = [fresh]
+    filled, restated = (np.zeros(len(series_ids), np.int64) for _ in range(2))
     differing = packed.rows.take(is_stored & ~is_same)
     if len(differing):
         merged, changed = _write_differing(connection, differing, ids, recorded_us)
-        outcome += merged
+        np.add.at(filled, differing.series, merged.filled)
+        np.add.at(restated, differing.series, merged.restated)
+        outcome += WriteOutcome(
+            days_written=len(changed),
+            days_unchanged=len(differing) - len(changed),
+            readings_new=int(filled.sum()),
+            readings_restated=int(restated.sum()),
+        )
         written.append(changed)
-    unchanged = stated - outcome.readings_new - outcome.readings_restated
-    touched = _touched(series_ids, written)
-    return replace(outcome, readings_unchanged=unchanged, touched=touched)
+    stated, new = (_per_series(rows, len(series_ids)) for rows in (packed.rows, fresh))
+    new += filled
+    unchanged = stated - new - restated
+    counts = zip(new.tolist(), restated.tolist(), unchanged.tolist(), strict=True)
+    return replace(
+        outcome,
+        readings_unchanged=int(unchanged.sum()),
+        touched=_touched(series_ids, written),
+        by_series=dict(zip(series_ids, map(Changed._make, counts), strict=True)),
+    )
+
+
+def _per_series(rows: DayRows, series: int) -> Int:
+    """Count the readings of each series."""
+    present = np.count_nonzero(rows.present, axis=1)
+    return np.bincount(rows.series, present, series).astype(np.int64)
 
 
 def _compare(
@@ -242,7 +273,7 @@ def _compare(
 
 def _write_differing(
     connection: bc.Connection, incoming: DayRows, ids: wire.Ids, recorded_us: int
-) -> tuple[WriteOutcome, DayRows]:
+) -> tuple[merging.Merged, DayRows]:
     """Merge rows into the stored ones and write those that change; return these."""
     keys = [[ids.series_ids[one] for one in incoming.series], _dates(incoming.day)]
     stored = wire.decode(bc.copy_out(connection, _STORED_DAYS, keys), incoming.slots)
@@ -256,13 +287,7 @@ def _write_differing(
             encoded = wire.encode(changed, ids, recorded_us=later, restated=restated)
             bc.copy_in(connection, _STAGE, encoded)
             cursor.execute(_APPLY)
-    outcome = WriteOutcome(
-        days_written=len(changed),
-        days_unchanged=len(incoming) - len(changed),
-        readings_new=int(merged.filled.sum()),
-        readings_restated=int(merged.restated.sum()),
-    )
-    return outcome, changed
+    return merged, changed
 
 
 def _widen_spans(
@@ -301,7 +326,17 @@ def _write_periods(
         readings_unchanged=len(written.unchanged | written.amended),
         readings_overruled=written.overruled,
         touched=tuple(Touched(series_id, each[0], each[-1]) for series_id, each in days.items()),
+        by_series=_changed_periods(written),
     )
+
+
+def _changed_periods(written: periods.PeriodsWritten) -> dict[UUID, Changed]:
+    kinds = (written.new, written.restated, written.unchanged | written.amended)
+    counts = [Counter(series_id for series_id, _ in keys) for keys in kinds]
+    return {
+        series_id: Changed._make(count[series_id] for count in counts)
+        for series_id in written.spans
+    }
 
 
 def _lock(connection: bc.Connection, series_ids: set[UUID]) -> None:

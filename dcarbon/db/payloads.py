@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,30 +13,48 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from dcarbon.db import binary_copy as bc
 from dcarbon.db.base import Base, Id, Instant
 
+# Columns as arrays: one statement of one shape, however many payloads, that the server has planned.
 _RECORD = """
 insert into landed_payloads (id, facility_id, authorization_id, sha256, media_type, byte_count,
                              source, received_at, clock, state, readings, warnings)
-values (%(id)s, %(facility_id)s, %(authorization_id)s, %(sha256)s, %(media_type)s, %(byte_count)s,
-        %(source)s, %(received_at)s, %(clock)s, 'landed', 0, 0)
+select *, 'landed', 0, 0 from unnest(
+    %(id)s::uuid[], %(facility_id)s::uuid[], %(authorization_id)s::uuid[], %(sha256)s::bytea[],
+    %(media_type)s::text[], %(byte_count)s::int4[], %(source)s::text[],
+    %(received_at)s::timestamptz[], %(clock)s::text[]
+)
 on conflict (facility_id, sha256) do nothing
-returning id
+returning facility_id, sha256, id
 """
 _KNOWN = """
-update landed_payloads set clock = coalesce(%(clock)s, clock)
-where facility_id = %(facility_id)s and sha256 = %(sha256)s
-returning id
+select p.facility_id, p.sha256, p.id
+from unnest(%(facility_id)s::uuid[], %(sha256)s::bytea[]) as k(facility_id, sha256)
+join landed_payloads p on p.facility_id = k.facility_id and p.sha256 = k.sha256
 """
-_KNOWN_UNCHANGED = """
-select id from landed_payloads where facility_id = %(facility_id)s and sha256 = %(sha256)s
-"""
+_CLOCK = "update landed_payloads set clock = %(clock)s where id = %(id)s"
 _MARK = """
-update landed_payloads
-set state = %(state)s, parser = %(parser)s, readings = %(readings)s, warnings = %(warnings)s,
-    parsed_at = %(parsed_at)s, error_code = null, error_detail = null,
-    stated_at = coalesce(%(stated_at)s, stated_at)
-where id = %(id)s and ((state, parser) is distinct from (%(state)s::text, %(parser)s::text)
-                       or %(stated_at)s::timestamptz is not null)
+update landed_payloads p
+set state = m.state, parser = m.parser, readings = m.readings, warnings = m.warnings,
+    parsed_at = m.parsed_at, error_code = null, error_detail = null,
+    stated_at = coalesce(m.stated_at, p.stated_at)
+from unnest(
+    %(id)s::uuid[], %(state)s::text[], %(parser)s::text[], %(readings)s::int4[],
+    %(warnings)s::int4[], %(parsed_at)s::timestamptz[], %(stated_at)s::timestamptz[]
+) as m(id, state, parser, readings, warnings, parsed_at, stated_at)
+where p.id = m.id
+  and ((p.state, p.parser) is distinct from (m.state, m.parser) or m.stated_at is not null)
 """
+_RECORDED = (
+    "id",
+    "facility_id",
+    "authorization_id",
+    "sha256",
+    "media_type",
+    "byte_count",
+    "source",
+    "received_at",
+    "clock",
+)
+_MARKED = ("id", "state", "parser", "readings", "warnings", "parsed_at", "stated_at")
 
 
 class LandedPayload(Base):
@@ -112,23 +130,32 @@ class AwaitedBatch(Base):
     fetched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
-def record(session: Session, given: Mapping[str, Any]) -> UUID:
-    """Record bytes that have landed and return their id: that of before, where they are known.
+def record(session: Session, given: Sequence[Mapping[str, Any]]) -> list[UUID]:
+    """Record bytes that have landed and return their ids: that of before, where they are known.
 
     ``given`` has the columns that describe the bytes. Plain statements, here and below: a night
     records and marks tens of thousands.
     """
     connection = bc.connection_of(session)
-    made = connection.execute(_RECORD, given).fetchone()
-    known = _KNOWN if given["clock"] else _KNOWN_UNCHANGED
-    row = made or connection.execute(known, given).fetchone()
-    assert row is not None
-    identity: UUID = row[0]
-    return identity
+    made = connection.execute(_RECORD, _columns(given, _RECORDED)).fetchall()
+    identities = {(facility_id, digest): identity for facility_id, digest, identity in made}
+    known = [one for one in given if (one["facility_id"], one["sha256"]) not in identities]
+    if known:
+        for facility_id, digest, identity in connection.execute(_KNOWN, _columns(known, _RECORDED)):
+            identities[facility_id, digest] = identity
+    for one in known:
+        if one["clock"]:
+            identity = identities[one["facility_id"], one["sha256"]]
+            connection.execute(_CLOCK, {"clock": one["clock"], "id": identity})
+    return [identities[one["facility_id"], one["sha256"]] for one in given]
 
 
-def mark(session: Session, payload_id: UUID, values: Mapping[str, Any]) -> None:
-    """Note what the parser found, and with ``stated_at`` that it changed readings; the same again
-    writes nothing.
+def mark(session: Session, found: Sequence[Mapping[str, Any]]) -> None:
+    """Note by ``id`` what the parser found, and with ``stated_at`` that it changed readings; the
+    same again writes nothing.
     """
-    bc.connection_of(session).execute(_MARK, {"stated_at": None, **values, "id": payload_id})
+    bc.connection_of(session).execute(_MARK, _columns(found, _MARKED))
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in names}

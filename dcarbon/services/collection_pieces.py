@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from sqlalchemy import select
-
+from dcarbon.db import binary_copy as bc
 from dcarbon.db.authorizations import Authorization
+from dcarbon.db.engine import Sessions
 from dcarbon.domain.errors import DCarbonError, InvalidTransition
 from dcarbon.domain.states import AuthMethod, AuthStatus
 from dcarbon.providers.profile import Quirk
@@ -26,6 +26,8 @@ from dcarbon.services.fetching import Fetched, Source, Step, Waiting
 from dcarbon.services.ingestion import Arrival, Ingested
 from dcarbon.services.readings_storing import Origin, Window
 from dcarbon.services.runtime import Runtime
+
+_STATUS = "select id, status from authorizations where id = any(%s)"
 
 
 @dataclass(slots=True)
@@ -146,12 +148,15 @@ def _take(
 
 def require_in_force(runtime: Runtime, authorization_id: UUID) -> None:
     """Raise :class:`InvalidTransition` when the access has ended here."""
-    with runtime.sessions.begin() as session:
-        status = session.scalar(
-            select(Authorization.status).where(Authorization.id == authorization_id)
-        )
+    status = runtime.together.do(_statuses, runtime.sessions, authorization_id)
     if status == AuthStatus.REVOKED:
         raise not_authorized(status)
+
+
+def _statuses(sessions: Sessions, authorization_ids: Sequence[UUID]) -> list[str | None]:
+    with sessions.begin() as session:
+        found = bc.connection_of(session).execute(_STATUS, [list(authorization_ids)]).fetchall()
+    return [dict(found).get(authorization_id) for authorization_id in authorization_ids]
 
 
 def not_authorized(status: str) -> InvalidTransition:
@@ -180,6 +185,7 @@ def _ingest(runtime: Runtime, origin: Origin, step: Fetched, piece: Window | Non
         parse=step.parse,
         now=runtime.now(),
         counted_later=piece,
+        together=runtime.together,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from dcarbon.domain.errors import ContractViolation
 from dcarbon.providers.columns import ParsedPayload
 from dcarbon.services import audit, readings_storing
 from dcarbon.services.actors import SYSTEM, Actor
-from dcarbon.services.readings_storing import Origin, Stored, Window
+from dcarbon.services.readings_storing import Origin, Stored, ToStore, Window
+from dcarbon.services.together import Together
 
 PARSER_VERSION = "1"
 
@@ -64,30 +65,21 @@ def ingest(
     window: Window | None = None,
     counted_later: Window | None = None,
     actor: Actor = SYSTEM,
+    together: Together | None = None,
 ) -> Ingested:
     """Keep the bytes, then read them; a payload that cannot be read is marked and raises nothing.
 
     ``window`` and ``counted_later`` are about coverage, as in :mod:`readings_storing`. The record
     of the bytes is committed before the parser sees them (design 3), so a crash or a wrong parser
-    loses nothing.
+    loses nothing. ``together``: other threads of this process ingest as well.
     """
-    payload_id, digest = land(sessions, landing, arrival, origin)
+    together = together or Together()
+    payload_id, digest = land(sessions, landing, arrival, origin, together=together)
     try:
         parsed = parse(arrival.content)
-        with sessions.begin() as session:
-            stored = readings_storing.store(
-                session,
-                parsed,
-                origin,
-                payload_id=payload_id,
-                now=now,
-                window=window,
-                counted_later=counted_later,
-            )
-            found = _parsed(parsed, parser=parser, now=now)
-            changes = stored.new or stored.restated
-            stated_at = arrival.received_at if changes else None
-            payloads.mark(session, payload_id, {**found, "stated_at": stated_at})
+        found = _parsed(parsed, parser=parser, now=now)
+        asked = ToStore(parsed, origin, payload_id, window, counted_later)
+        stored = together.do(_store, sessions, _Parsed(asked, found, arrival.received_at, now))
     except ContractViolation as error:
         with sessions.begin() as session:
             payload = session.get_one(LandedPayload, payload_id)
@@ -106,8 +98,37 @@ def ingest(
     return Ingested(payload_id, digest, str(found["state"]), parsed, stored)
 
 
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    asked: ToStore
+    found: Mapping[str, object]
+    received_at: datetime
+    now: datetime
+
+
+def _store(sessions: Sessions, parsed: Sequence[_Parsed]) -> list[Stored]:
+    with sessions.begin() as session:
+        now = max(one.now for one in parsed)
+        stored = readings_storing.store(session, [one.asked for one in parsed], now=now)
+        marks = [
+            {
+                **one.found,
+                "id": one.asked.payload_id,
+                "stated_at": one.received_at if each.new or each.restated else None,
+            }
+            for one, each in zip(parsed, stored, strict=True)
+        ]
+        payloads.mark(session, marks)
+        return stored
+
+
 def land(
-    sessions: Sessions, landing: LandingZone, arrival: Arrival, origin: Origin
+    sessions: Sessions,
+    landing: LandingZone,
+    arrival: Arrival,
+    origin: Origin,
+    *,
+    together: Together | None = None,
 ) -> tuple[UUID, bytes]:
     """Write the bytes and their record; the same bytes for the same facility are one record."""
     content = arrival.content
@@ -115,19 +136,23 @@ def land(
         digest, size = landing.put_file(content), content.stat().st_size
     else:
         digest, size = landing.put(content), len(content)
+    given: dict[str, object] = {
+        "id": new_id(),
+        "facility_id": origin.facility_id,
+        "authorization_id": origin.authorization_id,
+        "sha256": digest,
+        "media_type": arrival.media_type,
+        "byte_count": size,
+        "source": arrival.source,
+        "received_at": arrival.received_at,
+        "clock": arrival.clock,
+    }
+    return (together or Together()).do(_record, sessions, given), digest
+
+
+def _record(sessions: Sessions, given: Sequence[Mapping[str, object]]) -> list[UUID]:
     with sessions.begin() as session:
-        given = {
-            "id": new_id(),
-            "facility_id": origin.facility_id,
-            "authorization_id": origin.authorization_id,
-            "sha256": digest,
-            "media_type": arrival.media_type,
-            "byte_count": size,
-            "source": arrival.source,
-            "received_at": arrival.received_at,
-            "clock": arrival.clock,
-        }
-        return payloads.record(session, given), digest
+        return payloads.record(session, given)
 
 
 def mark_parsed(

@@ -6,19 +6,20 @@ interval days, all others (billing months, gas days from local midnight) to peri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, any_, literal, select
 from sqlalchemy.orm import Session
 
 from dcarbon.db import binary_copy as bc
 from dcarbon.db import coverage_days, interval_days_writing
-from dcarbon.db.interval_days_writing import SeriesReadings
+from dcarbon.db.interval_days_writing import SeriesReadings, WriteOutcome
 from dcarbon.db.meters import Meter
 from dcarbon.domain.calendar import day_bounds, local_days
 from dcarbon.providers.columns import ChannelFacts, MeterFacts, ParsedPayload
@@ -26,6 +27,12 @@ from dcarbon.services import implied_zeros, wall_clock
 from dcarbon.services.channels import Channels
 
 DAY_S = 86_400
+_IDS = ARRAY(Uuid)
+_LOCK = """
+select pg_advisory_xact_lock(key) from (
+    select key from unnest(%s::int8[]) as k(key) order by key
+) sorted
+"""
 UNNAMED = "unnamed"
 """External id of the meter of a document that names none."""
 
@@ -65,37 +72,83 @@ class Stored:
     unchanged: int
 
 
-def store(
-    session: Session,
-    parsed: ParsedPayload,
-    origin: Origin,
-    *,
-    payload_id: UUID,
-    now: datetime,
-    window: Window | None = None,
-    counted_later: Window | None = None,
-) -> Stored:
-    """Write what ``parsed`` says; the same again changes nothing. The caller commits.
-
-    Coverage of ``counted_later`` is the caller's: it counts those days when all of them are in.
+@dataclass(frozen=True, slots=True)
+class ToStore:
+    """One parsed payload. ``window`` is what was asked for; coverage of ``counted_later`` is the
+    caller's: it counts those days when all of them are in.
     """
-    lock(session, origin.facility_id)
-    if origin.describes_only:
-        return describe(session, parsed, origin, now=now)
-    said = laid_out(session, parsed, origin, payload_id=payload_id, now=now)
-    written = interval_days_writing.write(session, said.batches, recorded_at=now)
+
+    parsed: ParsedPayload
+    origin: Origin
+    payload_id: UUID
+    window: Window | None = None
+    counted_later: Window | None = None
+
+
+def store(session: Session, asked: Sequence[ToStore], *, now: datetime) -> list[Stored]:
+    """Write what payloads say; the same again changes nothing. The caller commits.
+
+    Payloads of one facility are written one after the other, all others at once.
+    """
+    lock(session, {one.origin.facility_id for one in asked})
+    stored: dict[UUID, Stored] = {}
+    for several in _of_different_facilities(asked):
+        stored |= _store(session, several, now=now)
+    return [stored[one.payload_id] for one in asked]
+
+
+def _of_different_facilities(asked: Iterable[ToStore]) -> list[list[ToStore]]:
+    rounds: list[list[ToStore]] = []
+    place: Counter[UUID] = Counter()
+    for one in asked:
+        facility_id = one.origin.facility_id
+        if place[facility_id] == len(rounds):
+            rounds.append([])
+        rounds[place[facility_id]].append(one)
+        place[facility_id] += 1
+    return rounds
+
+
+def _store(session: Session, asked: Sequence[ToStore], *, now: datetime) -> dict[UUID, Stored]:
+    """Write payloads of different facilities; return what each changed, by its id."""
+    stored: dict[UUID, Stored] = {}
+    known = _known_meters(session, {one.origin.facility_id for one in asked})
+    telling: list[ToStore] = []
+    for one in asked:
+        if one.origin.describes_only:
+            meters = known[one.origin.facility_id, one.origin.provider]
+            stored[one.payload_id] = _describe(meters, one.parsed, one.origin, now=now)
+        else:
+            telling.append(one)
+    if not telling:
+        return stored
+    said = _laid_out(session, telling, known, now=now)
+    batches = [batch for each in said for batch in each.batches]
+    written = interval_days_writing.write(session, batches, recorded_at=now)
+    for one, each in zip(telling, said, strict=True):
+        _cover(session, one, each, now=now)
+        stored[one.payload_id] = _stored(one.parsed, each, written)
+    return stored
+
+
+def _cover(session: Session, one: ToStore, said: Said, *, now: datetime) -> None:
     counted = [
         meter
         for meter in said.meters.values()
-        if counted_later is None or not _is_inside(said, meter, counted_later)
+        if one.counted_later is None or not _is_inside(said, meter, one.counted_later)
     ]
-    cover(session, counted, said.spans, window=window, now=now)
+    cover(session, counted, said.spans, window=one.window, now=now)
+
+
+def _stored(parsed: ParsedPayload, said: Said, written: WriteOutcome) -> Stored:
+    series = {batch.series_id for batch in said.batches if len(batch.start)}
+    changed = [written.by_series[one] for one in series]
     return Stored(
         meter_ids=tuple(meter.id for meter in said.meters.values()),
         readings=parsed.readings.num_rows,
-        new=written.readings_new,
-        restated=written.readings_restated,
-        unchanged=written.readings_unchanged,
+        new=sum(one.new for one in changed),
+        restated=sum(one.restated for one in changed),
+        unchanged=sum(one.unchanged for one in changed),
     )
 
 
@@ -109,16 +162,32 @@ class Said:
     """By meter: starts between which its readings lie, seconds since 1970."""
 
 
-def laid_out(
-    session: Session, parsed: ParsedPayload, origin: Origin, *, payload_id: UUID, now: datetime
-) -> Said:
+def laid_out(session: Session, asked: ToStore, *, now: datetime) -> Said:
     """Bring meters, channels and series up to date and say which readings belong to which."""
-    meters = _upsert_meters(session, parsed, origin, now)
+    known = _known_meters(session, {asked.origin.facility_id})
+    return _laid_out(session, [asked], known, now=now)[0]
+
+
+def _laid_out(
+    session: Session, asked: Sequence[ToStore], known: _KnownMeters, *, now: datetime
+) -> list[Said]:
+    meters = [
+        _upserted(
+            session, known[one.origin.facility_id, one.origin.provider], one.parsed, one.origin, now
+        )
+        for one in asked
+    ]
+    session.flush()
+    channels = Channels.of(session, [meter.id for each in meters for meter in each.values()])
+    return [_said(one, each, channels) for one, each in zip(asked, meters, strict=True)]
+
+
+def _said(one: ToStore, meters: Mapping[str, Meter], known: Channels) -> Said:
     batches: list[SeriesReadings] = []
     spans: dict[UUID, list[int]] = {}
+    parsed, origin = one.parsed, one.origin
     if not parsed.readings.num_rows:
         return Said(meters, batches, spans)
-    known = Channels.of(session, [meter.id for meter in meters.values()])
     parsed = implied_zeros.completed(
         parsed, is_known=lambda point, facts: known.has(meters[point or UNNAMED].id, facts)
     )
@@ -131,7 +200,8 @@ def laid_out(
         _learn_commodity(meter, facts)
         channel = known.channel(meter.id, facts)
         spans.setdefault(meter.id, []).extend((int(starts[mask].min()), int(starts[mask].max())))
-        batches += _batches(known, channel, facts, _Columns.of(parsed, starts, mask), payload_id)
+        columns = _Columns.of(parsed, starts, mask)
+        batches += _batches(known, channel, facts, columns, one.payload_id)
     return Said(meters, batches, spans)
 
 
@@ -145,24 +215,32 @@ def _is_inside(said: Said, meter: Meter, window: Window) -> bool:
     return first.timestamp() <= min(starts) and max(starts) < last.timestamp()
 
 
-def lock(session: Session, facility_id: UUID) -> None:
+def lock(session: Session, facility_ids: Collection[UUID]) -> None:
     """Let one writer per facility through, until the transaction ends."""
-    key = facility_id.int & 0x7FFF_FFFF_FFFF_FFFF
-    bc.connection_of(session).execute("select pg_advisory_xact_lock(%s)", [key])
+    keys = sorted(facility_id.int & 0x7FFF_FFFF_FFFF_FFFF for facility_id in facility_ids)
+    bc.connection_of(session).execute(_LOCK, [keys])
 
 
-def _upsert_meters(
-    session: Session, parsed: ParsedPayload, origin: Origin, now: datetime
+_KnownMeters = dict[tuple[UUID, str], dict[str, Meter]]
+"""By facility and provider: its meters by their external id."""
+
+
+def _known_meters(session: Session, facility_ids: Collection[UUID]) -> _KnownMeters:
+    known: _KnownMeters = defaultdict(dict)
+    chosen = select(Meter).where(Meter.facility_id == any_(literal(list(facility_ids), _IDS)))
+    for meter in session.scalars(chosen.order_by(Meter.external_id)):
+        known[meter.facility_id, meter.provider][meter.external_id] = meter
+    return known
+
+
+def _upserted(
+    session: Session,
+    known: dict[str, Meter],
+    parsed: ParsedPayload,
+    origin: Origin,
+    now: datetime,
 ) -> dict[str, Meter]:
     """Return every meter of the payload by its external id, created or brought up to date."""
-    known = {
-        meter.external_id: meter
-        for meter in session.scalars(
-            select(Meter).where(
-                Meter.facility_id == origin.facility_id, Meter.provider == origin.provider
-            )
-        )
-    }
     named = {facts.external_id: facts for facts in parsed.meters}
     for channel in parsed.channels:
         named.setdefault(channel.usage_point or UNNAMED, MeterFacts(channel.usage_point or UNNAMED))
@@ -175,7 +253,6 @@ def _upsert_meters(
             known[meter.external_id] = meter
         _learn(meter, facts, origin, now)
         found[facts.external_id] = meter
-    session.flush()
     return found
 
 
@@ -184,15 +261,16 @@ def describe(session: Session, parsed: ParsedPayload, origin: Origin, *, now: da
 
     Some utilities name usage points differently in the two feeds (green-button reference 5.9).
     """
-    meters = session.scalars(
-        select(Meter)
-        .where(Meter.facility_id == origin.facility_id, Meter.provider == origin.provider)
-        .order_by(Meter.external_id)
-    ).all()
-    known = {meter.external_id: meter for meter in meters}
+    known = _known_meters(session, {origin.facility_id})
+    return _describe(known[origin.facility_id, origin.provider], parsed, origin, now=now)
+
+
+def _describe(
+    known: Mapping[str, Meter], parsed: ParsedPayload, origin: Origin, *, now: datetime
+) -> Stored:
     found = [(facts, _matching(known, facts, only=False)) for facts in parsed.meters]
     taken = {meter.id for _, meter in found if meter is not None}
-    rest = [meter for meter in meters if meter.id not in taken]
+    rest = [meter for meter in known.values() if meter.id not in taken]
     unmatched = sorted((f for f, meter in found if meter is None), key=lambda f: f.external_id)
     pairs = [(facts, meter) for facts, meter in found if meter is not None]
     if len(rest) == len(unmatched):

@@ -37,6 +37,7 @@ from dcarbon.services import (
 )
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.landed_payloads import FacilityReader, Reading
+from dcarbon.services.readings_storing import ToStore
 from dcarbon.services.replay_reports import MOST_LISTED, Report, Trouble
 from dcarbon.services.runtime import Runtime
 
@@ -118,7 +119,7 @@ def _replay_facility(runtime: Runtime, facility_id: UUID, asked: Asked, report: 
         # Read before the facility is locked: whoever collects for it meanwhile does not wait.
         texts.read(_in_order(session, facility_id, asked))
     with runtime.sessions() as session:
-        readings_storing.lock(session, facility_id)
+        readings_storing.lock(session, {facility_id})
         payloads = _in_order(session, facility_id, asked)
         texts.read(payloads)
         chosen = {payload.id for payload in payloads if _is_chosen(payload, asked)}
@@ -221,9 +222,8 @@ def _write(
         if reading.origin.describes_only:
             readings_storing.describe(session, reading.parsed, reading.origin, now=now)
             continue
-        said = readings_storing.laid_out(
-            session, reading.parsed, reading.origin, payload_id=payload.id, now=now
-        )
+        asked = ToStore(reading.parsed, reading.origin, payload.id)
+        said = readings_storing.laid_out(session, asked, now=now)
         batches += ((payload.id in chosen, batch) for batch in said.batches)
         if payload.id in chosen:
             meters.update({meter.id: meter for meter in said.meters.values()})

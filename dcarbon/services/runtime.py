@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx2
@@ -22,6 +22,7 @@ from dcarbon.providers.limits import Urgency
 from dcarbon.providers.profile import UtilityProfile
 from dcarbon.providers.registry import ProviderRegistry
 from dcarbon.services.provider_breaker import ProviderBreaker
+from dcarbon.services.together import Together
 from dcarbon.settings import Settings, missing
 
 _SHARED_CONNECTIONS = 4
@@ -39,6 +40,7 @@ class Runtime:
     keys: KeyRing
     providers: ProviderRegistry
     clock: Callable[[], datetime]
+    together: Together = field(default_factory=Together)
 
     def now(self) -> datetime:
         return self.clock()
