@@ -73,7 +73,8 @@ def append(session: Session, entries: Sequence[NewEntry]) -> None:
         seq += 1
         row |= {"seq": seq, "previous_hash": previous}
         previous = row["hash"] = _hash(row)
-        connection.execute(_APPEND, row | {"details": Jsonb(row["details"])})
+    with connection.cursor() as cursor:
+        cursor.executemany(_APPEND, [row | {"details": Jsonb(row["details"])} for row in rows])
 
 
 def verify(session: Session) -> int | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -13,7 +16,10 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Text,
+    Uuid,
+    any_,
     func,
+    literal,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -159,17 +165,29 @@ def pending_grant(session: Session, authorization_id: UUID) -> Grant | None:
     )
 
 
-def open_grants(
-    session: Session, authorization_id: UUID
-) -> tuple[Grant | None, Grant | None, str | None]:
-    """Return the grant in force, the pending one and the authorization's status, in one look."""
-    found = session.execute(
+class OpenGrants(NamedTuple):
+    """The grant in force, the pending one and the authorization's status."""
+
+    current: Grant | None = None
+    pending: Grant | None = None
+    status: str | None = None
+
+
+def open_grants(session: Session, authorization_ids: Sequence[UUID]) -> list[OpenGrants]:
+    """Return the open grants of each authorization, in one look."""
+    asked = any_(literal(list(authorization_ids), ARRAY(Uuid)))
+    rows = session.execute(
         select(Grant, Authorization.status)
         .join(Authorization, Authorization.id == Grant.authorization_id)
-        .where(Grant.authorization_id == authorization_id, Grant.ended_at.is_(None))
-    ).all()
-    by_kind = {grant.is_pending: grant for grant, _ in found}
-    return by_kind.get(False), by_kind.get(True), found[0][1] if found else None
+        .where(Grant.authorization_id == asked, Grant.ended_at.is_(None))
+    )
+    found: dict[UUID, OpenGrants] = {}
+    for grant, status in rows:
+        held = found.get(grant.authorization_id, OpenGrants(status=status))
+        found[grant.authorization_id] = (
+            held._replace(pending=grant) if grant.is_pending else held._replace(current=grant)
+        )
+    return [found.get(one, OpenGrants()) for one in authorization_ids]
 
 
 def session_by_state(session: Session, state_hash: bytes) -> AuthorizationSession | None:

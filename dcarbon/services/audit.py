@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -24,7 +25,28 @@ def record(
     **details: object,
 ) -> None:
     """Append one entry. ``details`` hold references and counts, never secrets or personal data."""
-    entry = NewEntry(
+    told = entry(
+        event,
+        actor=actor,
+        at=at,
+        facility_id=facility_id,
+        authorization_id=authorization_id,
+        **details,
+    )
+    append(session, [told])
+
+
+def entry(
+    event: AuditEvent,
+    *,
+    actor: Actor,
+    at: datetime,
+    facility_id: UUID | None = None,
+    authorization_id: UUID | None = None,
+    **details: object,
+) -> NewEntry:
+    """Return an entry to be appended."""
+    return NewEntry(
         at=at,
         event=event.value,
         actor_kind=actor.kind,
@@ -34,7 +56,11 @@ def record(
         ip=actor.ip,
         details=details,
     )
+
+
+def append(session: Session, entries: Sequence[NewEntry]) -> None:
+    """Append entries, in their order."""
     # What changed is locked before the log is: the other way round, two changes of the same row
     # could wait for each other for ever.
     session.flush()
-    audit_chain.append(session, [entry])
+    audit_chain.append(session, entries)

@@ -27,6 +27,7 @@ from dcarbon.services import (
     collection_jobs,
     collection_pieces,
     collection_records,
+    collection_syncs,
     ended_consents,
 )
 from dcarbon.services.collection_jobs import Job
@@ -82,19 +83,24 @@ def collect(
     Without an order and window, the newest data with the overlap of settings; the first time, the
     history of settings, at most what the utility keeps. A long window is collected in pieces, the
     newest first; on an order, a run that was killed is gone on from after its last recorded piece.
-    ``sync_key`` names the scheduled sync. ``final`` collects once more from an authorization that
-    has ended here and whose end the provider has not been told yet.
+    ``sync_key`` names the scheduled sync, which says the window. ``final`` collects once more from
+    an authorization that has ended here and whose end the provider has not been told yet.
     """
-    job = collection_jobs.begin(
-        runtime,
-        authorization_id,
-        start=start,
-        end=end,
-        order_id=order_id,
-        run_id=run_id,
-        sync_key=sync_key,
-        is_final=final,
-    )
+    if sync_key is not None and start is not None and end is not None:
+        window = (start, end)
+        job = collection_syncs.begin(
+            runtime, authorization_id, window, run_id=run_id, sync_key=sync_key
+        )
+    else:
+        job = collection_jobs.begin(
+            runtime,
+            authorization_id,
+            start=start,
+            end=end,
+            order_id=order_id,
+            run_id=run_id,
+            is_final=final,
+        )
     tally = Tally()
     try:
         waiting = _collect(runtime, job, tally)
@@ -108,7 +114,8 @@ def collect(
     if waiting is not None:
         totals = collection_records.waiting(runtime, job, waiting, tally.counts())
         return replace(_outcome(job, tally, totals), waiting=True)
-    totals = collection_records.finished(runtime, job, tally.counts())
+    ended_by = collection_records if job.sync_key is None else collection_syncs
+    totals = ended_by.finished(runtime, job, tally.counts())
     return _outcome(job, tally, totals)
 
 

@@ -84,7 +84,6 @@ def begin(
     end: datetime | None,
     order_id: UUID | None,
     run_id: str | None,
-    sync_key: str | None = None,
     is_final: bool = False,
 ) -> Job:
     """Decide the window and write the attempt down. Raises :class:`NotFound`.
@@ -110,7 +109,6 @@ def begin(
             authorization_id,
             order_id=order.id if order else None,
             run_id=run_id,
-            sync_key=sync_key,
             now=now,
         )
         profile = runtime.providers.profile(authorization.provider)
@@ -121,18 +119,23 @@ def begin(
             attempt.id,
             order.id if order else None,
             order.attempts if order else 0,
-            sync_key,
-            is_final,
+            is_final=is_final,
         )
-        # Names and addresses change rarely: the weekly sync looks at them again.
-        is_daily = (sync_key or "").startswith(DAILY) and authorization.last_sync is not None
-        job.is_described = is_final or is_daily
         begun = order.progress.get(work.RESUME) if order is not None else None
         if begun is None:
-            job.pieces = _pieces(job, profile, now=now)
+            lay_out(runtime, job, now=now)
         else:
             _resume(job, begun)
         return job
+
+
+def lay_out(runtime: Runtime, job: Job, *, now: datetime) -> None:
+    """Say in which pieces a new job is to be collected, and whether names are looked at."""
+    row = job.authorization
+    # Names and addresses change rarely: the weekly sync looks at them again.
+    is_daily = (job.sync_key or "").startswith(DAILY) and row.last_sync is not None
+    job.is_described = job.is_final or is_daily
+    job.pieces = _pieces(job, runtime.providers.profile(row.provider), now=now)
 
 
 def resumed_from(job: Job) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def finished(runtime: Runtime, job: Job, counts: Counts) -> Totals:
     row = job.authorization
     with runtime.sessions.begin() as session:
         meters = _record_pieces(session, job, counts, now=now)
-        totals = collection_totals.total(session, row.id, meters, job.window)
+        ids = [meter.id for meter in meters]
+        totals = collection_totals.total(session, row.id, ids, job.window)
         _close_attempt(session, job, counts, now=now)
         _synced(session, job, now=now)
         _close(session, job, "done", now)
@@ -87,7 +88,8 @@ def waiting(runtime: Runtime, job: Job, wait: Waiting, counts: Counts) -> Totals
     now = runtime.now()
     with runtime.sessions.begin() as session:
         meters = _record_pieces(session, job, counts, now=now)
-        totals = collection_totals.total(session, job.authorization.id, meters, job.window)
+        ids = [meter.id for meter in meters]
+        totals = collection_totals.total(session, job.authorization.id, ids, job.window)
         again_at = wait.again_at
         if wait.is_polled:
             again_at = max(again_at, now + work.look_again(job.order_attempts))

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from dcarbon.db import coverage_days
+from dcarbon.db.coverage_days import ToCount
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
 from dcarbon.domain.pieces import Window
 
@@ -43,7 +44,7 @@ _ENERGY = text("""
       and p.start_at >= to_timestamp(:start_s) and p.start_at < to_timestamp(:end_s)
     group by 1, 2
 """)
-_WH_PER_KWH = 1000
+WH_PER_KWH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,13 @@ def cover(
     """Count the days of a piece anew. Those without readings are *asked and empty* where
     ``all_read``: else their readings may have been in an answer that could not be read.
     """
-    for meter in meters:
-        coverage_days.update_coverage(
-            session,
-            meter_id=meter.id,
-            zone=ZoneInfo(meter.time_zone),
-            start=piece[0],
-            end=piece[1],
-            asked_at=now if all_read else None,
-            now=now,
-        )
+    asked_at = now if all_read else None
+    asked = [ToCount(meter.id, ZoneInfo(meter.time_zone), *piece, asked_at) for meter in meters]
+    coverage_days.update_several(session, asked, now=now)
 
 
 def total(
-    session: Session, authorization_id: UUID, meters: Sequence[Meter], window: Window
+    session: Session, authorization_id: UUID, meter_ids: Sequence[UUID], window: Window
 ) -> Totals:
     """Sum what is stored in the window."""
     energy = _energy(session, authorization_id, window)
@@ -88,10 +82,10 @@ def total(
         session,
         first_day=window[0].date(),
         last_day=window[1].date(),
-        meter_ids=[meter.id for meter in meters],
+        meter_ids=meter_ids,
     )
     return Totals(
-        meters=len(meters),
+        meters=len(meter_ids),
         delivered_kwh=energy.get("delivered", Decimal(0)),
         received_kwh=energy.get("received", Decimal(0)),
         covered_days=days.covered,
@@ -132,6 +126,6 @@ def _energy(session: Session, authorization_id: UUID, window: Window) -> Mapping
     found: dict[str, Decimal] = {}
     for direction, exponent, value in rows:
         if value is not None:
-            energy_kwh = Decimal(value).scaleb(exponent) / _WH_PER_KWH
+            energy_kwh = Decimal(value).scaleb(exponent) / WH_PER_KWH
             found[direction] = found.get(direction, Decimal(0)) + energy_kwh
     return found

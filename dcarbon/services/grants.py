@@ -8,7 +8,7 @@ the one that works. When grants are rotated is in ``rotation``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,16 +18,16 @@ import orjson
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from dcarbon.db import persistence
+from dcarbon.db import authorizations, persistence
 from dcarbon.db.authorizations import (
     Authorization,
     AuthorizationSession,
     Grant,
     current_grant,
-    open_grants,
     pending_grant,
 )
 from dcarbon.db.base import new_id
+from dcarbon.db.engine import Sessions
 from dcarbon.db.sealing import KeyRing
 from dcarbon.domain.errors import ReauthorizationRequired
 from dcarbon.domain.secrets import Secret
@@ -112,15 +112,19 @@ def opened(runtime: Runtime, authorization_id: UUID, *, is_final: bool = False) 
     Raises :class:`ReauthorizationRequired` when there is none, or (``access_ended``) when the
     access was ended here, unless ``is_final``.
     """
-    with runtime.sessions.begin() as session:
-        current, pending, status = open_grants(session, authorization_id)
-        if current is None:
-            raise ReauthorizationRequired("there is no grant")
-        if status == AuthStatus.REVOKED and not is_final:
-            raise ReauthorizationRequired("the access was ended here", code="access_ended")
-        return OpenGrants(
-            _opened(runtime.keys, current), _opened(runtime.keys, pending) if pending else None
-        )
+    current, pending, status = runtime.together.do(_rows, runtime.sessions, authorization_id)
+    if current is None:
+        raise ReauthorizationRequired("there is no grant")
+    if status == AuthStatus.REVOKED and not is_final:
+        raise ReauthorizationRequired("the access was ended here", code="access_ended")
+    return OpenGrants(
+        _opened(runtime.keys, current), _opened(runtime.keys, pending) if pending else None
+    )
+
+
+def _rows(sessions: Sessions, authorization_ids: Sequence[UUID]) -> list[authorizations.OpenGrants]:
+    with sessions.begin() as session:
+        return authorizations.open_grants(session, authorization_ids)
 
 
 def refresh(
