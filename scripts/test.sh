@@ -23,7 +23,7 @@ browser() {
     [ -z "${CI:-}" ] || exit 1
     return 0
   fi
-  tests tests/journeys
+  tests -n 2 tests/journeys
 }
 
 case ${1:-all} in
