@@ -96,6 +96,8 @@ class Settings(BaseModel):
     """Invitations that can be sent for one facility within an hour."""
     invitations_per_person: int = Field(default=50, ge=1, le=10_000)
     """Invitations one person can send within an hour."""
+    exports_per_person: int = Field(default=60, ge=1, le=100_000)
+    """Exports one person can make within an hour."""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     """Proxies in front of the web app that set ``X-Forwarded-For`` and ``X-Forwarded-Proto``; what
     more of them say is not believed."""

@@ -13,11 +13,24 @@ from dcarbon_api.account.api import bp as account_api
 from dcarbon_api.account.routes import bp as account
 from dcarbon_api.authorizations.routes import bp as authorizations
 from dcarbon_api.bodies import CappedRequest
+from dcarbon_api.changes.api import bp as changes_api
+from dcarbon_api.changes.routes import bp as changes
 from dcarbon_api.connection.routes import bp as connection
 from dcarbon_api.context import EXTENSION
+from dcarbon_api.coverage.api import bp as coverage_api
+from dcarbon_api.coverage.routes import bp as coverage
+from dcarbon_api.daily_energy.routes import bp as daily_energy
 from dcarbon_api.dashboard.routes import bp as dashboard
+from dcarbon_api.exports.api import bp as exports_api
+from dcarbon_api.exports.routes import bp as exports
 from dcarbon_api.facilities.routes import bp as facilities
 from dcarbon_api.facility_settings.routes import bp as facility_settings
+from dcarbon_api.generating_units.routes import bp as generating_units
+from dcarbon_api.generation.routes import bp as generation
+from dcarbon_api.generation.wording import bp as generation_wording
+from dcarbon_api.generation_reports.api import bp as generation_reports_api
+from dcarbon_api.generation_reports.routes import bp as generation_reports
+from dcarbon_api.generation_reports.showing import bp as generation_report_words
 from dcarbon_api.green_button.routes import bp as green_button
 from dcarbon_api.health.routes import bp as health
 from dcarbon_api.intervals.routes import bp as intervals
@@ -27,6 +40,8 @@ from dcarbon_api.meters.routes import bp as meters
 from dcarbon_api.new_facility.routes import bp as new_facility
 from dcarbon_api.operators.routes import bp as operators
 from dcarbon_api.pages.routes import bp as pages
+from dcarbon_api.readings.api import bp as readings_api
+from dcarbon_api.readings.routes import bp as readings
 from dcarbon_api.registrations.routes import bp as registrations
 from dcarbon_api.security import access, csrf, headers, request_ids, sessions
 from dcarbon_api.sign_in.company import bp as company_sign_in
@@ -51,12 +66,27 @@ AREAS = (
     account_api,
     meters,
     intervals,
+    daily_energy,
+    exports_api,
+    exports,
     words,
     dashboard,
     new_facility,
     connection,
     operators,
     facility_settings,
+    generation,
+    generation_wording,
+    generating_units,
+    generation_reports,
+    generation_reports_api,
+    generation_report_words,
+    readings,
+    readings_api,
+    coverage,
+    coverage_api,
+    changes,
+    changes_api,
 )
 
 _LARGEST_BODY = 128 * 1024
@@ -104,6 +134,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.jinja_env.globals.update(
         asset=assets.address,
         csp_nonce=headers.nonce,
+        facility_tabs=navigation.facility_tabs,
         htmx_config=HTMX_CONFIG,
         integrity=assets.integrity,
         navigation=navigation.entries,

@@ -1,10 +1,11 @@
-"""What stands in the head of each page, by who looks at it."""
+"""What stands in the head of each page, by who looks at it, and the tabs of a facility."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 
 from dcarbon_api.security.sessions import Viewer
 
@@ -21,15 +22,42 @@ class Entry:
     is_exact: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One page of a facility."""
+
+    label: str
+    endpoint: str
+    path: str
+
+
 _ENTRIES = (
     Entry("Facilities", "/facilities", "building"),
     Entry("API", "/docs", "code", for_signed_in=False),
+)
+_TABS = (
+    ("Overview", "dashboard.facility"),
+    ("Readings", "readings.show"),
+    ("Coverage", "coverage.show"),
+    ("Changes", "changes.show"),
+    ("Exports", "exports.show"),
+    ("Generation", "generation.show"),
 )
 
 
 def entries(viewer: Viewer | None) -> list[Entry]:
     """Return the entries for this viewer; which one is open is marked."""
     return [_marked(entry) for entry in _ENTRIES if viewer or not entry.for_signed_in]
+
+
+def facility_tabs(facility_id: UUID) -> list[Tab]:
+    """Return the pages of a facility that this application has, each for the meter looked at."""
+    meter = request.args.get("meter", type=UUID)
+    return [
+        Tab(label, endpoint, url_for(endpoint, facility_id=facility_id, meter=meter))
+        for label, endpoint in _TABS
+        if endpoint in current_app.view_functions
+    ]
 
 
 def page_address(after: str | None) -> str:

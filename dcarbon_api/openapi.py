@@ -20,6 +20,7 @@ DESCRIPTION = (
     "power-of-ten exponent, or decimal strings. Times are UTC, ranges are half-open [start, end)."
 )
 _DESCRIBED = "dcarbon_described"
+_FILES = "dcarbon_files"
 _ERRORS_FROM = 400
 _WORDS = {
     "missing": "is missing",
@@ -51,12 +52,14 @@ def operation(
     status: int = 200,
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
+    files: tuple[str, ...] = (),
     fails: tuple[int, ...] = (),
 ) -> Callable[[View], View]:
     """Describe a view and check its requests: ``json`` and ``query`` arrive as models.
 
-    ``fails`` names further statuses of problems. A request that does not fit raises
-    :class:`RequestInvalid`; a body that is no JSON is 400, one of another media type 415.
+    ``files`` names the media types of an answer that is a file; ``fails`` further statuses of
+    problems. A request that does not fit raises :class:`RequestInvalid`; a body that is no JSON is
+    400, one of another media type 415.
     """
 
     def decorate(view: View) -> View:
@@ -72,6 +75,7 @@ def operation(
         )
         described = cast("View", checked(view))
         setattr(described, _DESCRIBED, True)
+        setattr(described, _FILES, files)
         return described
 
     return decorate
@@ -97,6 +101,7 @@ def document(app: Flask, *, server: str) -> dict[str, Any]:
         path = described["paths"].get(_template_of(rule.rule), {})
         for method in (rule.methods or set()) & {name.upper() for name in path}:
             _secure(path[method.lower()], declared(app.view_functions[rule.endpoint]))
+            _name_files(path[method.lower()], getattr(app.view_functions[rule.endpoint], _FILES))
     for path in described["paths"].values():
         for details in path.values():
             _name_problems(details)
@@ -111,6 +116,12 @@ def _secure(details: dict[str, Any], access: Any) -> None:
     details["x-scope"] = access.scope
     for status, words in (("401", "No working API token"), ("403", "The token's scope is wrong")):
         details["responses"].setdefault(status, {"description": words, "content": _problem()})
+
+
+def _name_files(details: dict[str, Any], media_types: tuple[str, ...]) -> None:
+    if media_types:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        details["responses"]["200"]["content"] = dict.fromkeys(media_types, binary)
 
 
 def _name_problems(details: dict[str, Any]) -> None:

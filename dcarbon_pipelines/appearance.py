@@ -41,3 +41,10 @@ WATCHED: Appearance = {
     "tags": {"dcarbon/domain": "metering"},
 }
 """Of everything that looks at what was collected."""
+DERIVED: Appearance = {
+    "group_name": "deriving",
+    "owners": OWNERS,
+    "kinds": {"postgres", "numpy"},
+    "tags": {"dcarbon/domain": "metering"},
+}
+"""Of everything that is made from readings and can be made again."""

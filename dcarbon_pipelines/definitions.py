@@ -7,8 +7,11 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.authorization_intervals import authorization_intervals
+from assets.daily_energy import daily_energy
 from assets.intervals import intervals
+from assets.monthly_generation import generation
 from assets.providers import providers
+from dcarbon_pipelines.derivations import derive_days, derive_months
 from dcarbon_pipelines.endings import end_authorizations
 from dcarbon_pipelines.housekeeping import housekeeping
 from dcarbon_pipelines.jobs import collect_authorizations, daily_sync, weekly_sync
@@ -21,6 +24,8 @@ from schedules.hourly import hourly_watch, watch_providers
 from schedules.housekeeping import nightly_housekeeping
 from schedules.rotation import morning_countdown, nightly_rotation
 from schedules.weekly import sunday_sync
+from sensors.adjustments import reported_months
+from sensors.changed_readings import changed_readings
 from sensors.outages import provider_outages
 from sensors.revocations import open_revocations
 from sensors.rotations import due_rotations
@@ -33,12 +38,14 @@ from sensors.work_orders import open_work_orders, scattered_work_orders
 def build_definitions(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     """Return everything Dagster shows. ``overrides`` replaces resources by name: ``runtime``."""
     return dg.Definitions(
-        assets=[authorization_intervals, intervals, providers],
+        assets=[authorization_intervals, intervals, providers, daily_energy, generation],
         jobs=[
             collect_authorizations,
             collect_scattered,
             daily_sync,
             weekly_sync,
+            derive_days,
+            derive_months,
             end_authorizations,
             rotate_grants,
             announce_consent_ends,
@@ -58,9 +65,11 @@ def build_definitions(overrides: Mapping[str, object] | None = None) -> dg.Defin
             open_work_orders,
             scattered_work_orders,
             unfinished_syncs,
+            changed_readings,
             open_revocations,
             due_rotations,
             provider_outages,
+            reported_months,
             run_failures,
             vanished_runs,
         ],

@@ -1,8 +1,8 @@
 """Tidying up: runs of Dagster that nobody looks at any more, and rows that have served.
 
 Deleting a run deletes what it said of its partitions. A run that holds the newest word on an
-authorization is therefore kept whatever its age; days of the sync older than the setting turn grey,
-and what each authorization has of them is in its coverage.
+authorization or on a derived day or month is therefore kept whatever its age; days of the sync
+older than the setting turn grey, and what each authorization has of them is in its coverage.
 """
 
 from collections.abc import Collection
@@ -16,8 +16,13 @@ from dcarbon.services.runtime import Runtime
 from dcarbon_pipelines.appearance import JOB_TAGS, TITLE
 
 BATCH = 200
-LASTING = ("meters", "authorization_intervals")
+LASTING = (
+    *("meters", "authorization_intervals"),
+    *("daily_energy", "hourly_export", "monthly_generation"),
+)
 """Assets whose partitions are not done again every day."""
+LASTING_JOBS = frozenset({"collect_authorizations", "derive_days", "derive_months"})
+"""Jobs that make them, where a run does not say of which assets it is."""
 KEPT_JOBS = frozenset({"replay_payloads"})
 """Jobs whose runs are what people did to readings: never deleted."""
 
@@ -77,7 +82,7 @@ class _Needed:
 
 def _speaks_of_lasting(run: dg.DagsterRun) -> bool:
     if not run.asset_selection:
-        return run.job_name == "collect_authorizations"
+        return run.job_name in LASTING_JOBS
     return any(key.to_user_string() in LASTING for key in run.asset_selection)
 
 

@@ -19,6 +19,10 @@ BATCH = 50
 
 authorizations = dg.DynamicPartitionsDefinition(name=AUTHORIZATION)
 daily = dg.DailyPartitionsDefinition(start_date=datetime(2024, 1, 1, tzinfo=UTC), timezone="UTC")
+monthly = dg.MonthlyPartitionsDefinition(
+    start_date=datetime(2024, 1, 1, tzinfo=UTC), timezone="UTC", end_offset=1
+)
+"""The month under way is one, too."""
 shards = dg.StaticPartitionsDefinition([f"shard-{number:02d}" for number in range(SHARDS)])
 daily_by_shard = dg.MultiPartitionsDefinition({DATE: daily, SHARD: shards})
 

@@ -16,6 +16,7 @@ _COMMANDS = {
     "demo": ("dcarbon.cli.demo", "Run the main job end to end and show what it collected."),
     "sandbox": ("dcarbon.cli.sandbox", "Start the stand-in utilities (a separate program)."),
     "import": ("dcarbon.cli.imports", "Take in Green Button Download My Data files."),
+    "export": ("dcarbon.cli.export", "Write readings to a CSV, Excel or Parquet file."),
     "inspect": ("dcarbon.cli.inspect", "Show what an ESPI file holds, without storing it."),
     "facility": ("dcarbon.cli.facility", "Register and list facilities."),
     "token": ("dcarbon.cli.token", "Make an API token for a person."),

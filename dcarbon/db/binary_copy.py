@@ -1,4 +1,4 @@
-"""PostgreSQL's binary COPY format, to and from numpy, on the connection of a session.
+"""PostgreSQL's binary formats, to and from numpy, on the connection of a session: COPY mostly.
 
 Format: PostgreSQL documentation, COPY, "Binary Format"; arrays as ``array_recv`` reads them.
 """
@@ -52,6 +52,17 @@ def copy_out(
     """Return the rows of a ``COPY (...) TO STDOUT (FORMAT binary)``, header and trailer removed."""
     with connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
         return b"".join(copy)[len(_HEADER) : -len(_TRAILER)]
+
+
+def raw_rows(
+    connection: Connection, statement: LiteralString, parameters: Mapping[str, object]
+) -> list[list[bytes | None]]:
+    """Return the rows of a query with each field as the server sends it in binary."""
+    with connection.cursor(binary=True) as cursor:
+        result = cursor.execute(statement, parameters).pgresult
+        assert result is not None
+        fields = range(result.nfields)
+        return [[result.get_value(row, field) for field in fields] for row in range(result.ntuples)]
 
 
 def scalar(name: str, dtype: str) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -75,8 +76,11 @@ class FacilityRole(Base):
     since: Mapped[Instant] = mapped_column(server_default=func.now())
 
 
-def visible_to(person_id: UUID, *, is_admin: bool) -> Select[UUID]:
-    """Select the ids of the facilities a person may see. Every query for a person starts here."""
+def visible_to(person_id: UUID | BindParameter[UUID], *, is_admin: bool) -> Select[UUID]:
+    """Select the ids of the facilities a person may see. Every query for a person starts here.
+
+    A query put together once for all people takes a parameter instead of one person.
+    """
     if is_admin:
         return select(Facility.id)
     return select(FacilityRole.facility_id).where(FacilityRole.person_id == person_id)

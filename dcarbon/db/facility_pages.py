@@ -16,6 +16,7 @@ from dcarbon.db.authorizations import Authorization
 from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
 from dcarbon.db.registrations import Invitation
+from dcarbon.domain.coverage import CoverageState
 from dcarbon.domain.flows import Measure
 
 Row = tuple[Facility, str | None, Authorization | None]
@@ -74,13 +75,20 @@ def matching(search: str) -> list[ColumnElement[bool]]:
 
 
 def states_by_day(
-    session: Session, facility_ids: Collection[UUID], first: date, last: date
+    session: Session, facility_ids: Collection[UUID], first: date, last: date, *, due_before: date
 ) -> dict[UUID, dict[date, list[str]]]:
     """Return for each facility the coverage states of its channels on each local day.
 
-    A facility without a usage channel is absent; a day without a row is absent from its days.
+    A day before ``due_before`` is due by now, also where it was not yet when it was counted. A
+    facility without a usage channel is absent; a day without a row is absent from its days.
     """
-    states = func.array_agg(CoverageDay.state.distinct()).label("states")
+    overdue = and_(CoverageDay.state == CoverageState.NOT_DUE, CoverageDay.meter_day < due_before)
+    state = case(
+        (and_(overdue, CoverageDay.asked_at.is_(None)), CoverageState.NOT_ASKED),
+        (overdue, CoverageState.ASKED_EMPTY),
+        else_=CoverageDay.state,
+    )
+    states = func.array_agg(state.distinct()).label("states")
     rows = session.execute(
         select(Meter.facility_id, CoverageDay.meter_day, states)
         .join(MeterChannel, MeterChannel.meter_id == Meter.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,9 @@ __all__ = [
     "Restatement",
     "columns_of_days",
     "exponent_of",
+    "grid_columns",
     "one_line",
+    "period_columns",
     "read_channels",
     "read_series",
     "restatements",
@@ -37,26 +40,33 @@ __all__ = [
 
 _MICROSECOND = timedelta(microseconds=1)
 
-_CURRENT: LiteralString = f"""
-copy (
-    select 0::int4, {wire.SELECTED} from interval_days d
-    where d.series_id = %s and d.utc_day between %s and %s
-    order by d.utc_day
-) to stdout (format binary)
-"""  # noqa: S608 — our own column names
-_AS_KNOWN: LiteralString = f"""
-copy (
-    select 0::int4, {wire.SELECTED} from (
+# ``offset 0`` fences the inner query: on a young table the planner would scan all of it instead.
+_SERIES: LiteralString = f"""
+select found.* from unnest(%(series)s::uuid[]) with ordinality as w(series_id, place)
+cross join lateral (
+    select {wire.AGGREGATED} from (
         select {wire.COLUMNS} from interval_days
-        where series_id = %(series)s and utc_day between %(first)s and %(last)s
+        where series_id = w.series_id and utc_day between %(first)s and %(last)s
+        order by utc_day offset 0
+    ) d
+) found
+order by w.place
+"""  # noqa: S608 — our own column names
+_SERIES_AS_KNOWN: LiteralString = f"""
+select found.* from unnest(%(series)s::uuid[]) with ordinality as w(series_id, place)
+cross join lateral (
+    select {wire.AGGREGATED} from (
+        select {wire.COLUMNS} from interval_days
+        where series_id = w.series_id and utc_day between %(first)s and %(last)s
           and recorded_at <= %(at)s
         union all
         select {wire.COLUMNS} from interval_days_history
-        where series_id = %(series)s and utc_day between %(first)s and %(last)s
+        where series_id = w.series_id and utc_day between %(first)s and %(last)s
           and recorded_at <= %(at)s and superseded_at > %(at)s
+        order by utc_day offset 0
     ) d
-    order by d.utc_day
-) to stdout (format binary)
+) found
+order by w.place
 """  # noqa: S608 — our own column names
 _PERIODS = """
 select start_at, duration_s, value, exponent, quality from period_readings
@@ -147,20 +157,47 @@ def series_columns(
     as_known_at: datetime | None = None,
 ) -> Columns:
     """Return what :func:`read_series` does, as numpy columns."""
-    if end <= start:
-        return Columns.empty()
-    connection = bc.connection_of(session)
+    (columns,) = grid_columns(session, [series_id], start, end, as_known_at=as_known_at)
+    if len(columns.start):
+        return columns
+    return period_columns(session, series_id, start, end, as_known_at=as_known_at)
+
+
+def grid_columns(
+    session: Session,
+    series_ids: Sequence[UUID],
+    start: datetime,
+    end: datetime,
+    *,
+    as_known_at: datetime | None = None,
+) -> list[Columns]:
+    """Return, for each series, its interval readings that start in ``[start, end)``: one query.
+
+    Periods of no fixed grid are left out: those are in :func:`period_columns`.
+    """
+    if end <= start or not series_ids:
+        return [Columns.empty() for _ in series_ids]
     first, last = start.astimezone(UTC).date(), (end - _MICROSECOND).astimezone(UTC).date()
-    if as_known_at is None:
-        content = bc.copy_out(connection, _CURRENT, (series_id, first, last))
-    else:
-        known = {"series": series_id, "first": first, "last": last, "at": as_known_at}
-        content = bc.copy_out(connection, _AS_KNOWN, known)
-    if content:
-        days = wire.decode(content, wire.slots_of(content)).rows
-        return columns_of_days(days, start, end)
+    asked = {"series": list(series_ids), "first": first, "last": last, "at": as_known_at}
+    statement = _SERIES if as_known_at is None else _SERIES_AS_KNOWN
+    found: list[Columns] = []
+    for fields in bc.raw_rows(bc.connection_of(session), statement, asked):
+        days = wire.decode_series(fields)
+        found.append(columns_of_days(days, start, end) if days else Columns.empty())
+    return found
+
+
+def period_columns(
+    session: Session,
+    series_id: UUID,
+    start: datetime,
+    end: datetime,
+    *,
+    as_known_at: datetime | None = None,
+) -> Columns:
+    """Return the readings of no fixed grid (billing months) that start in ``[start, end)``."""
     asked = {"series": series_id, "start": start, "end": end, "at": as_known_at}
-    return _period_columns(connection.execute(_PERIODS, asked).fetchall())
+    return _period_columns(bc.connection_of(session).execute(_PERIODS, asked).fetchall())
 
 
 def read_channels(
@@ -252,12 +289,20 @@ def _concatenated(parts: Sequence[Columns]) -> Columns:
 def columns_of_days(rows: DayRows, start: datetime, end: datetime) -> Columns:
     """Return the readings of one series' days, oldest day first, that start in ``[start, end)``."""
     interval_s = ir.DAY_S // rows.slots
-    starts = rows.day[:, None] * ir.DAY_S + np.arange(0, ir.DAY_S, interval_s)
+    starts = (rows.day[:, None] * ir.DAY_S + np.arange(0, ir.DAY_S, interval_s)).reshape(-1)
+    bounds = [math.ceil(start.timestamp()), math.ceil(end.timestamp())]
+    inside = slice(*np.searchsorted(starts, bounds))
     exponent = int(rows.exponent.min())
     values = _at_exponent(rows.values, rows.exponent, exponent)
-    kept = rows.present & (starts >= start.timestamp()) & (starts < end.timestamp())
-    starts, values, quality = starts[kept], values[kept], rows.quality[kept]
-    return Columns(starts, np.full(len(starts), interval_s, np.int32), values, quality, exponent)
+    told = Columns(
+        starts[inside],
+        np.full(starts[inside].size, interval_s, np.int32),
+        values.reshape(-1)[inside],
+        rows.quality.reshape(-1)[inside],
+        exponent,
+    )
+    kept = rows.present.reshape(-1)[inside]
+    return told if kept.all() else _picked(told, kept)
 
 
 def _at_exponent(values: Int, exponents: Int, exponent: int) -> Int:

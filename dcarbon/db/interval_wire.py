@@ -1,7 +1,11 @@
-"""Interval days on the wire: numpy columns to binary COPY and back, without a loop per reading."""
+"""Interval days on the wire: numpy columns to binary COPY and back, without a loop per reading.
+
+A whole series comes back cheapest as :data:`AGGREGATED`: one row whose arrays are its days.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -26,6 +30,18 @@ SELECTED: LiteralString = (
 )
 """What :func:`decode` reads, after an integer of the query's own. No array has nulls in it: rows
 of one shape are then equally long and are read as one block."""
+AGGREGATED: LiteralString = (
+    "array_agg(d.utc_day), array_agg(d.exponent), array_agg(coalesce(d.quality, -1::smallint)),"
+    " array_agg(array_replace(d.readings, null, -2147483648)),"
+    " array_agg(d.utc_day) filter (where d.qualities is not null),"
+    " array_agg(array_replace(d.qualities, null, -1::smallint))"
+    " filter (where d.qualities is not null),"
+    " array_agg(d.utc_day) filter (where d.wide_readings is not null),"
+    " array_agg(array_replace(d.wide_readings, null, -9223372036854775808))"
+    " filter (where d.wide_readings is not null)"
+)
+"""What :func:`decode_series` reads, of days in order. One row instead of hundreds: the server sends
+it, and the driver takes it, in half the time."""
 _SELECTED_FIELDS = 9
 _MISSING_INT4, _MISSING_INT8 = -(2**31), -(2**63)
 _NULL = b"\xff\xff\xff\xff"
@@ -87,12 +103,47 @@ def decode(content: bytes, slots: int) -> StoredDays:
     return stored
 
 
+def decode_series(fields: Sequence[bytes | None]) -> DayRows | None:
+    """Read the binary fields of :data:`AGGREGATED`: the days of one series, if it has any.
+
+    Neither payloads nor series are told apart: both are 0.
+    """
+    days, exponents, qualities, readings, mixed_days, mixed, wide_days, wide = fields
+    if days is None or exponents is None or qualities is None or readings is None:
+        return None
+    day, uniform = _array(days, "i4"), _array(qualities, "i2").astype(np.int16)
+    values = _array(readings, "i4").astype(np.int64)
+    present = values != _MISSING_INT4
+    if wide_days is not None and wide is not None:
+        places = np.searchsorted(day, _array(wide_days, "i4"))
+        values[places] = _array(wide, "i8")
+        present[places] = values[places] != _MISSING_INT8
+    if not present.all():
+        values[~present] = 0
+    quality = np.where(present, uniform[:, None], np.int16(ir.NOT_STATED))
+    if mixed_days is not None and mixed is not None:
+        quality[np.searchsorted(day, _array(mixed_days, "i4"))] = _array(mixed, "i2")
+    nothing = np.zeros(len(day), np.int64)
+    exponent = _array(exponents, "i2").astype(np.int64)
+    number = day.astype(np.int64) + bc.EPOCH_DAYS
+    return DayRows(nothing, number, values, present, quality, exponent, nothing)
+
+
 def slots_of(content: bytes) -> int:
     """Return how many slots the rows of a non-empty answer have, from its first row."""
     layout = _selected(1, is_mixed=False, is_wide=False)
     assert layout.fields is not None
     at = layout.fields["readings"][1] + 12
     return int.from_bytes(content[at : at + 4], "big")
+
+
+def _array(field: bytes, element: str) -> NDArray[Any]:
+    """Read a binary array without nulls, of any number of dimensions."""
+    dimensions = int.from_bytes(field[:4], "big")
+    lengths = np.frombuffer(field, ">i4", 2 * dimensions, 12)[::2]
+    slot = np.dtype([("length", ">i4"), ("value", f">{element}")])
+    slots = np.frombuffer(field, slot, offset=12 + 8 * dimensions)
+    return slots["value"].reshape(lengths)
 
 
 def _shapes(rows: DayRows, wide: Bool) -> Int:
@@ -157,6 +208,7 @@ def _with_other_payloads(records: NDArray[np.void], part: DayRows, ids: Ids) -> 
         yield encoded[: -len(_NULL)] + bc.uuid_array([ids.payload_ids[one] for one in others])
 
 
+@functools.cache
 def _selected(slots: int, *, is_mixed: bool, is_wide: bool) -> np.dtype[Any]:
     return np.dtype(
         [

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, Text, func, select
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -46,15 +56,19 @@ class ApiToken(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
+# Asked with every request of a program: put together once.
+_BY_HASH = (
+    select(ApiToken, Person)
+    .join(Person, Person.id == ApiToken.person_id)
+    .where(ApiToken.secret_hash == bindparam("secret_hash"))
+)
+
+
 def person_by_email(session: Session, email: str) -> Person | None:
     return session.scalar(select(Person).where(Person.email == email.strip().lower()))
 
 
 def token_by_hash(session: Session, secret_hash: bytes) -> tuple[ApiToken, Person] | None:
     """Return the token with this hash and whose it is, revoked and expired ones too."""
-    found = session.execute(
-        select(ApiToken, Person)
-        .join(Person, Person.id == ApiToken.person_id)
-        .where(ApiToken.secret_hash == secret_hash)
-    ).one_or_none()
+    found = session.execute(_BY_HASH, {"secret_hash": secret_hash}).one_or_none()
     return (found[0], found[1]) if found else None

@@ -69,6 +69,41 @@ def restatements(
     """
     if end <= start:
         return []
+    stored = _states(session, series_id, start, end)
+    if isinstance(stored, wire.StoredDays):
+        found = [one for one in _of_days(stored) if start <= one.start < end]
+        return sorted(found, key=lambda one: (one.start, one.superseded_at))
+    return list(_of_periods(stored))
+
+
+def restated_starts(
+    session: Session, series_id: UUID, start: datetime, end: datetime, *, as_known_at: datetime
+) -> ir.Int:
+    """Return the starts of readings in ``[start, end)`` restated by then, in seconds since 1970.
+
+    The same restatements as :func:`restatements`, for whoever needs only their starts: of many
+    days at once, and without an object for each.
+    """
+    stored = _states(session, series_id, start, end)
+    if not isinstance(stored, wire.StoredDays):
+        found = [one for one in _of_periods(stored) if one.superseded_at <= as_known_at]
+        return np.array([int(one.start.timestamp()) for one in found], np.int64)
+    known = stored.recorded_us <= (as_known_at - _EPOCH) // _MICROSECOND
+    rows = stored.rows.take(known)
+    later = np.flatnonzero(np.diff(rows.day) == 0) + 1
+    if len(later) == 0:
+        return later
+    old, new = rows.take(later - 1), rows.take(later)
+    new_values, old_values, _ = merging.at_common_exponent(new, old)
+    row, slot = np.nonzero(old.present & new.present & (new_values != old_values))
+    starts_s: ir.Int = new.day[row] * ir.DAY_S + slot * (ir.DAY_S // rows.slots)
+    return starts_s
+
+
+def _states(
+    session: Session, series_id: UUID, start: datetime, end: datetime
+) -> wire.StoredDays | list[tuple[Any, ...]]:
+    """Return every state of what was ever restated: of days, or else rows of periods."""
     connection = bc.connection_of(session)
     asked = {"series": series_id, "start": start, "end": end}
     days = {
@@ -77,10 +112,8 @@ def restatements(
     }
     content = bc.copy_out(connection, _STATES, asked | days)
     if content:
-        stored = wire.decode(content, wire.slots_of(content))
-        found = [one for one in _of_days(stored) if start <= one.start < end]
-        return sorted(found, key=lambda one: (one.start, one.superseded_at))
-    return list(_of_periods(connection.execute(_PERIOD_STATES, asked).fetchall()))
+        return wire.decode(content, wire.slots_of(content))
+    return connection.execute(_PERIOD_STATES, asked).fetchall()
 
 
 def _of_days(stored: wire.StoredDays) -> Iterator[Restatement]:

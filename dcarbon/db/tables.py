@@ -3,7 +3,16 @@
 from dcarbon.db.audit import AuditEntry
 from dcarbon.db.authorizations import Authorization, AuthorizationSession, Grant
 from dcarbon.db.base import Base
+from dcarbon.db.derived_energy import (
+    ChangedSeriesDays,
+    ChangedUnitMonths,
+    DailyEnergy,
+    HourlyExportDay,
+    MonthlyGeneration,
+)
 from dcarbon.db.facilities import Facility, FacilityRole
+from dcarbon.db.generating_units import ChannelEligibility, GeneratingUnit, MeterClaim
+from dcarbon.db.generation_reports import GenerationReport, LedgerEntry
 from dcarbon.db.interval_days import (
     IntervalDay,
     IntervalDayHistory,
@@ -33,17 +42,27 @@ __all__ = [
     "Authorization",
     "AuthorizationSession",
     "AwaitedBatch",
+    "ChangedSeriesDays",
+    "ChangedUnitMonths",
+    "ChannelEligibility",
     "CoverageDay",
+    "DailyEnergy",
     "Facility",
     "FacilityRole",
+    "GeneratingUnit",
+    "GenerationReport",
     "Grant",
+    "HourlyExportDay",
     "IntervalDay",
     "IntervalDayHistory",
     "Invitation",
     "LandedPayload",
+    "LedgerEntry",
     "Mail",
     "Meter",
     "MeterChannel",
+    "MeterClaim",
+    "MonthlyGeneration",
     "PeriodReading",
     "PeriodReadingHistory",
     "Person",

@@ -27,6 +27,31 @@ REASONS: dict[CoverageState, str] = {
 }
 """One sentence for people per state."""
 
+_SETTLED = (
+    "Nothing has to be done. If the utility changes a reading, the earlier one is kept and the "
+    "change is shown."
+)
+_PUBLISHED_LATE = (
+    "Utilities publish a day up to three days after it ended. We ask for it by ourselves."
+)
+_ASKED_AGAIN = (
+    "We ask again by ourselves, for readings often come late. What the utility does not send is "
+    "never filled in."
+)
+_ESTIMATES_MAY_GO = (
+    "Utilities often replace estimates by what was measured. We ask again by ourselves."
+)
+_ESTIMATES_STAY = (
+    "The utility has not replaced its estimates. Estimates never count towards certificates."
+)
+_OUT_OF_REACH = (
+    "By ourselves we ask for recent days only. An administrator can have older ones loaded."
+)
+_NO_MORE_COMES = (
+    "The utility is not connected at the moment, so nothing more comes in. Once it is authorized "
+    "again, we go on."
+)
+
 COVERED = frozenset({CoverageState.COMPLETE, CoverageState.ESTIMATED, CoverageState.RESTATED})
 
 _WORST_FIRST = (
@@ -43,6 +68,28 @@ _WORST_FIRST = (
 def worst(states: Collection[str]) -> CoverageState:
     """Return the state that says most of what is missing; of nothing, that nobody asked."""
     return next((state for state in _WORST_FIRST if state in states), CoverageState.NOT_ASKED)
+
+
+def standing(state: CoverageState, *, asked: bool, due: bool) -> CoverageState:
+    """Return a stored state as it stands now: a day may have become due since it was counted."""
+    if state is not CoverageState.NOT_DUE or not due:
+        return state
+    return CoverageState.ASKED_EMPTY if asked else CoverageState.NOT_ASKED
+
+
+def next_step(state: CoverageState, *, is_connected: bool, is_asked_again: bool) -> str:
+    """Return what happens next with a day, in sentences for people.
+
+    ``is_asked_again``: the day is recent enough for the scheduled syncs to ask for it once more.
+    """
+    if state in {CoverageState.COMPLETE, CoverageState.RESTATED}:
+        return _SETTLED
+    more_comes = is_connected and (is_asked_again or state is CoverageState.NOT_DUE)
+    if state is CoverageState.ESTIMATED:
+        return _ESTIMATES_STAY if not more_comes else _ESTIMATES_MAY_GO
+    if more_comes:
+        return _PUBLISHED_LATE if state is CoverageState.NOT_DUE else _ASKED_AGAIN
+    return _OUT_OF_REACH if is_connected else _NO_MORE_COMES
 
 
 def state_of(

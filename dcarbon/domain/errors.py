@@ -157,6 +157,26 @@ class InvalidTransition(DCarbonError):
     code = "invalid_transition"
 
 
+class ClaimRefused(InvalidTransition):
+    """The person clicking acts: a claim, or what it rests on, is not possible, and why.
+
+    ``field`` is the answer the refusal is about, so that a form can show it there.
+    """
+
+    code = "claim_refused"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        field: str,
+        code: str | None = None,
+        display_message: str | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, display_message=display_message)
+        self.field = field
+
+
 class InvalidInput(DCarbonError):
     """The person asking acts: an argument is missing or makes no sense."""
 
@@ -192,6 +212,13 @@ class TooManyRequests(DCarbonError):
         self.retry_after = retry_after
 
 
+class ExportInterrupted(DCarbonError):
+    """The person asking tries again: what was to be sent changed while it was read."""
+
+    is_ours = False
+    code = "export_interrupted"
+
+
 class NotFound(DCarbonError):
     """The person asking acts: no such thing, or it belongs to somebody else."""
 
@@ -221,6 +248,12 @@ class PayloadCorrupt(DCarbonError):
     """An administrator acts: stored bytes are no longer those that arrived."""
 
     code = "payload_corrupt"
+
+
+class EvidenceDiffers(DCarbonError):
+    """A developer acts: what is stored does not make a final report's number again."""
+
+    code = "evidence_differs"
 
 
 class AuditEntryInvalid(DCarbonError):

@@ -55,7 +55,7 @@ class ReadAnswers:
     errors: Mapping[str, str]
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """One answer will not do; the text is the sentence for people."""
 
 
@@ -65,28 +65,28 @@ def read(answers: Mapping[str, str], *, today: date) -> ReadAnswers:
     errors: dict[str, str] = {}
     for field in FIELDS:
         try:
-            text = _line(answers.get(field, ""))
+            text = line(answers.get(field, ""))
             values[field] = _READERS[field](text, today)
-        except _Refused as refused:
+        except Refused as refused:
             errors[field] = str(refused)
     if not values.get("time_zone") and "time_zone" not in errors:
         values["time_zone"] = TIME_ZONES.get(str(values.get("state")), "America/Los_Angeles")
     return ReadAnswers(values, errors)
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     text = text.strip()
     if len(text) > LONGEST:
-        raise _Refused(f"Please use at most {LONGEST} characters.")
+        raise Refused(f"Please use at most {LONGEST} characters.")
     if _CONTROL.search(text):
-        raise _Refused("Please use ordinary characters on one line.")
+        raise Refused("Please use ordinary characters on one line.")
     return text
 
 
 def _needed(sentence: str) -> Callable[[str, date], str]:
     def read_text(text: str, _today: date) -> str:
         if not text:
-            raise _Refused(sentence)
+            raise Refused(sentence)
         return text
 
     return read_text
@@ -94,13 +94,13 @@ def _needed(sentence: str) -> Callable[[str, date], str]:
 
 def _state(text: str, _today: date) -> str:
     if text.upper() not in TIME_ZONES:
-        raise _Refused("Please give the state by its two letters, as CA.")
+        raise Refused("Please give the state by its two letters, as CA.")
     return text.upper()
 
 
 def _postal_code(text: str, _today: date) -> str:
     if not _POSTAL_CODE.fullmatch(text):
-        raise _Refused("Please give a ZIP code: five digits, or nine as 94105-1234.")
+        raise Refused("Please give a ZIP code: five digits, or nine as 94105-1234.")
     return text
 
 
@@ -110,7 +110,7 @@ def _time_zone(text: str, _today: date) -> str | None:
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise _Refused(
+        raise Refused(
             "This time zone is not known. Please choose one such as America/Los_Angeles."
         ) from None
     return text
@@ -120,7 +120,7 @@ def _finance_type(text: str, _today: date) -> str | None:
     if not text:
         return None
     if text.lower() not in FINANCE_TYPES:
-        raise _Refused(f"Please choose one of: {', '.join(FINANCE_TYPES.values())}.")
+        raise Refused(f"Please choose one of: {', '.join(FINANCE_TYPES.values())}.")
     return text.lower()
 
 
@@ -128,32 +128,32 @@ def _optional(text: str, _today: date) -> str | None:
     return text or None
 
 
-def _kilowatts(text: str, _today: date) -> Decimal | None:
+def kilowatts(text: str, _today: date) -> Decimal | None:
     if not text:
         return None
     sentence = "Please give the size in kilowatts as a number, such as 49.5."
     try:
         size = Decimal(text)
     except InvalidOperation:
-        raise _Refused(sentence) from None
+        raise Refused(sentence) from None
     if not size.is_finite():
-        raise _Refused(sentence)
+        raise Refused(sentence)
     if not _SMALLEST_KW <= size < _LARGEST_KW:
-        raise _Refused("The size in kilowatts must be above zero and below ten million.")
+        raise Refused("The size in kilowatts must be above zero and below ten million.")
     if size != round(size, 3):
-        raise _Refused("Please give the size with at most three decimals.")
+        raise Refused("Please give the size with at most three decimals.")
     return size
 
 
-def _date(text: str, today: date) -> date | None:
+def day_of(text: str, today: date) -> date | None:
     if not text:
         return None
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise _Refused("Please give the date as year-month-day, such as 2024-05-31.") from None
+        raise Refused("Please give the date as year-month-day, such as 2024-05-31.") from None
     if day < _EARLIEST or day.year > today.year + _YEARS_AHEAD:
-        raise _Refused("Please check the year of this date.")
+        raise Refused("Please check the year of this date.")
     return day
 
 
@@ -167,6 +167,6 @@ _READERS: Mapping[str, Callable[[str, date], object]] = {
     "finance_type": _finance_type,
     "finance_company": _optional,
     "installer": _optional,
-    "system_size_kw": _kilowatts,
-    "commercial_operation_date": _date,
+    "system_size_kw": kilowatts,
+    "commercial_operation_date": day_of,
 }

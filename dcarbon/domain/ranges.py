@@ -53,6 +53,18 @@ def parse_instant(text: str, *, zone: ZoneInfo, name: str) -> datetime:
         raise _absurd() from error
 
 
+def parse_day(text: str, *, name: str) -> date:
+    """Read a calendar day. Raises :class:`InvalidInput` ``time_unreadable``."""
+    try:
+        return date.fromisoformat(text if len(text) == len("2026-01-31") else "")
+    except ValueError as error:
+        raise InvalidInput(
+            f"{name} is not a day",
+            code="time_unreadable",
+            display_message=f"{name} must be a date like 2026-01-31.",
+        ) from error
+
+
 def require_range(
     start: datetime, end: datetime, *, now: datetime, longest: timedelta
 ) -> TimeRange:

@@ -1,9 +1,10 @@
 """The one catalogue of what people read when something fails: stable code to plain words.
 
 The words stand in ``texts_authorizing`` (coming to and losing a utility's consent),
-``texts_collecting`` (what a utility sends) and ``texts_asking`` (what people and programs ask of
-us, and the house itself). Texts with a name or a number in them are made where the failure is
-raised; the one here stands for the same code where those are not at hand.
+``texts_collecting`` (what a utility sends), ``texts_claiming`` (what is claimed from readings),
+``texts_reporting`` (what is reported to a registry) and ``texts_asking`` (what people and programs
+ask of us, and the house itself). Texts with a name or a number in them are made where the failure
+is raised; the one here stands for the same code where those are not at hand.
 """
 
 from __future__ import annotations
@@ -13,11 +14,19 @@ from collections.abc import Mapping
 from dcarbon.domain.text import Text
 from dcarbon.domain.texts_asking import ASKING
 from dcarbon.domain.texts_authorizing import AUTHORIZING
+from dcarbon.domain.texts_claiming import CLAIMING
 from dcarbon.domain.texts_collecting import COLLECTING
+from dcarbon.domain.texts_reporting import REPORTING
 
 __all__ = ["NOTICES", "TEXTS", "Text", "of"]
 
-TEXTS: Mapping[str, Text] = {**AUTHORIZING, **COLLECTING, **ASKING}
+TEXTS: Mapping[str, Text] = {
+    **AUTHORIZING,
+    **COLLECTING,
+    **ASKING,
+    **CLAIMING,
+    **REPORTING,
+}
 
 NOTICES: Mapping[str, Text] = {
     "delayed": Text(

@@ -270,6 +270,21 @@ ASKING: Mapping[str, Text] = {
         "Many invitations were sent within the hour.",
         "Please wait an hour; the one sent last still works.",
     ),
+    "export_quota": Text(
+        "Many exports were made",
+        "Many exports were made within the hour.",
+        "Please wait an hour. One export can hold a whole facility and all its years.",
+    ),
+    "export_too_large": Text(
+        "Too many readings for a workbook",
+        "These are more readings than a workbook takes.",
+        "Please take CSV or Parquet, or a shorter range.",
+    ),
+    "export_interrupted": Text(
+        "The export was broken off",
+        "New readings came in while they were counted, so the file was broken off.",
+        "Please start it once more.",
+    ),
     "invited_already_here": Text(
         "This person is here already",
         "This person has a role at this facility already.",
@@ -314,6 +329,11 @@ ASKING: Mapping[str, Text] = {
         "A time has no offset",
         "A time has no UTC offset, so it could be any of several.",
         "Please write it like 2026-01-31T00:00:00Z or with -08:00 at its end.",
+    ),
+    "range_half": Text(
+        "One end of the range is missing",
+        "Only one end of the range was given.",
+        "Please give both, or choose a preset.",
     ),
     "range_reversed": Text(
         "The range is the wrong way round",

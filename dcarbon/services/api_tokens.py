@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from dcarbon.db import people
-from dcarbon.db.engine import Sessions
+from dcarbon.db.engine import Sessions, read_alone
 from dcarbon.db.people import ApiToken, Person
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import InvalidInput, NotFound
@@ -67,16 +67,19 @@ def create(
 
 def authenticate(sessions: Sessions, secret: str, *, now: datetime, ip: str | None) -> Actor | None:
     """Return who holds this secret, ``None`` when it is unknown, revoked or expired."""
-    with sessions.begin() as session:
+    with sessions() as session:
+        read_alone(session)
         found = people.token_by_hash(session, _hash(secret))
-        if found is None:
-            return None
-        token, person = found
-        if token.revoked_at is not None or (token.expires_at and token.expires_at <= now):
-            return None
-        if token.last_used_at is None or now - token.last_used_at > _USE_IS_NOTED_EVERY:
-            token.last_used_at = now
-        return Actor(person.id, is_admin=person.is_admin, ip=ip, scopes=frozenset(token.scopes))
+    if found is None:
+        return None
+    token, person = found
+    if token.revoked_at is not None or (token.expires_at and token.expires_at <= now):
+        return None
+    if token.last_used_at is None or now - token.last_used_at > _USE_IS_NOTED_EVERY:
+        with sessions.begin() as session:
+            used = update(ApiToken).where(ApiToken.id == token.id)
+            session.execute(used.values(last_used_at=now))
+    return Actor(person.id, is_admin=person.is_admin, ip=ip, scopes=frozenset(token.scopes))
 
 
 def working(session: Session, *, actor: Actor, now: datetime) -> Sequence[ApiToken]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from dcarbon.db import facility_pages
 from dcarbon.db.authorizations import Authorization
+from dcarbon.db.coverage_days import DUE_AFTER
 from dcarbon.db.facilities import Facility
 from dcarbon.db.facility_pages import Row
 from dcarbon.db.registrations import Invitation
@@ -28,8 +29,6 @@ from dcarbon.services.facilities import MAY_AUTHORIZE, MAY_EDIT
 
 COVERAGE_DAYS = 30
 LARGEST_PAGE = 100
-_NOT_DUE_DAYS = 3
-"""The last local days, which the utility had no time to publish, when nothing is known of them."""
 
 AsRole = Literal["owner", "operator", "any"]
 _ROLES: Mapping[str, frozenset[str] | None] = {
@@ -143,7 +142,9 @@ def cards_of(
     invitations = facility_pages.open_invitations(session, identities)
     last = now.date() + timedelta(days=1)
     first = last - timedelta(days=COVERAGE_DAYS + 2)
-    states = facility_pages.states_by_day(session, identities, first, last)
+    # Facilities lie in several zones: half a day later a day is due in each of them.
+    due_before = (now - DUE_AFTER - timedelta(hours=12)).date()
+    states = facility_pages.states_by_day(session, identities, first, last, due_before=due_before)
     return tuple(
         _card(
             row,
@@ -231,7 +232,7 @@ def _coverage(
         return ()
     today = now.astimezone(ZoneInfo(facility.time_zone)).date()
     days = [today - timedelta(days=n) for n in range(COVERAGE_DAYS, 0, -1)]
-    fresh = today - timedelta(days=_NOT_DUE_DAYS)
+    fresh = today - DUE_AFTER
     return tuple(
         (day, worst(known[day]) if day in known else _unknown(is_fresh=day >= fresh))
         for day in days

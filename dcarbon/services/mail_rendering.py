@@ -51,6 +51,10 @@ KINDS: Mapping[str, Kind] = {
     "consent_ending": _kind("facility", "utility", "expires", "link"),
     "access_ended": _kind("facility", "utility", "who", "reason", "link"),
     "method_changed": _kind("facility", "old", "new"),
+    "adjustment_opened": _kind(
+        *("facility", "unit", "month", "reported", "known", "days_left", "link"),
+        worth_for=timedelta(days=30),
+    ),
     "admin_notice": _kind("title", "text"),
     "run_failed": _kind("what", "reason", "link"),
     "provider_down": _kind("utility", "since", "hours", "facilities", "code"),

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from dcarbon.db import coverage_shares
 from dcarbon.db.coverage_days import DUE_AFTER, coverage_of
-from dcarbon.domain.coverage import CoverageState, worst
+from dcarbon.db.coverage_shares import CoverageShare
+from dcarbon.domain.coverage import CoverageState, standing, worst
 from dcarbon.services.meters import MeterView
 
 DAYS = 30
@@ -25,6 +27,9 @@ def last_days(session: Session, meters: Sequence[MeterView], *, now: datetime) -
     A meter of which no day was ever counted is absent. The caller has checked who may see them.
     """
     last = now.date() + timedelta(days=1)
+    due_before = {
+        meter.id: (now - DUE_AFTER).astimezone(ZoneInfo(meter.time_zone)).date() for meter in meters
+    }
     known: dict[UUID, dict[date, list[str]]] = defaultdict(lambda: defaultdict(list))
     for one in coverage_of(
         session,
@@ -32,12 +37,22 @@ def last_days(session: Session, meters: Sequence[MeterView], *, now: datetime) -
         last_day=last,
         meter_ids=[meter.id for meter in meters],
     ):
-        known[one.meter_id][one.meter_day].append(one.state)
+        is_due = one.meter_day < due_before[one.meter_id]
+        state = standing(one.state, asked=one.asked_at is not None, due=is_due)
+        known[one.meter_id][one.meter_day].append(state)
     return {
         meter.id: _days(known[meter.id], meter.time_zone, now=now)
         for meter in meters
         if meter.id in known
     }
+
+
+def shares(session: Session, meters: Sequence[MeterView]) -> dict[UUID, CoverageShare]:
+    """Return how many of each meter's due days are complete, over all days ever counted.
+
+    A meter of which no day is due yet is absent. The caller has checked who may see them.
+    """
+    return coverage_shares.shares_of(session, [meter.id for meter in meters])
 
 
 def _days(known: Mapping[date, Sequence[str]], zone: str, *, now: datetime) -> Days:

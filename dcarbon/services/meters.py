@@ -29,6 +29,8 @@ class ChannelView:
     interval_s: tuple[int, ...]
     first_start: datetime | None
     last_end: datetime | None
+    label: str = ""
+    """Tells apart channels that are otherwise the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def _channel_view(channel: MeterChannel, series: Sequence[Series]) -> ChannelVie
         interval_s=tuple(sorted(each.interval_s for each in series)),
         first_start=min(firsts, default=None),
         last_end=max(lasts, default=None),
+        label=channel.label,
     )
 
 

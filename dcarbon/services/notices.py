@@ -183,6 +183,48 @@ def method_changed(
     )
 
 
+def adjustment_opened(
+    session: Session,
+    facility: Facility,
+    *,
+    report_id: UUID,
+    unit: str,
+    month: str,
+    reported: str,
+    known: str,
+    days_left: int | None,
+    public_url: str,
+    now: datetime,
+) -> None:
+    """Tell everybody at the facility, once, that a reported month has changed; amounts in MWh.
+
+    ``days_left``: how long the registry takes a correction, where that is known.
+    """
+    _tell(
+        session,
+        facility,
+        kind="adjustment_opened",
+        context={
+            "facility": facility.name,
+            "unit": unit,
+            "month": month,
+            "reported": reported,
+            "known": known,
+            "days_left": _time_left(days_left),
+            "link": f"{public_url}/generation-reports/{report_id}",
+        },
+        now=now,
+    )
+
+
+def _time_left(days: int | None) -> str:
+    if days is None:
+        return ""
+    if days < 0:
+        return "The published time for corrections is over: please ask the registry first."
+    return f"The registry takes it for another {days} day{'' if days == 1 else 's'}."
+
+
 def _started_last(session: Session, row: Authorization) -> UUID | None:
     """Return who opened the latest attempt; somebody else may have made the first."""
     attempts = select(AuthorizationSession.person_id).where(

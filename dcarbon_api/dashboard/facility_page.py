@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from dcarbon.db.coverage_shares import CoverageShare
 from dcarbon.domain.facility_answers import FINANCE_TYPES
 from dcarbon.domain.states import AuthStatus
-from dcarbon.services import facility_views, meter_coverage
+from dcarbon.services import facility_views, meter_coverage, meter_readings
 from dcarbon.services.actors import Actor
 from dcarbon.services.consent import RenewalReason
 from dcarbon.services.facility_views import FacilityCard, FacilityView
@@ -40,13 +41,27 @@ class ShownMeter:
     channels: tuple[tuple[str, str], ...]
     """What each channel counts, and at what interval."""
     strip: Strip | None
+    first: datetime | None
+    """Where the first reading starts."""
+    last: datetime | None
+    """Where the last reading ends."""
+    coverage: Share | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of what is due is there; ``percent`` is 100 only when nothing is missing."""
+
+    percent: str
+    words: str
 
 
 def of(session: Session, facility_id: UUID, *, actor: Actor, now: datetime) -> dict[str, Any]:
     """Return what the template wants. Somebody else's facility is :class:`NotFound`."""
     view = facility_views.one(session, facility_id, actor=actor, now=now)
     days = meter_coverage.last_days(session, view.meters, now=now)
-    meters = [_meter(meter, days.get(meter.id)) for meter in view.meters]
+    shares = meter_coverage.shares(session, view.meters)
+    meters = [_meter(meter, days.get(meter.id), shares.get(meter.id)) for meter in view.meters]
     running = progress.of(view)
     return {
         "view": view,
@@ -148,12 +163,26 @@ def _details(view: FacilityView) -> list[tuple[str, str | None]]:
     ]
 
 
-def _meter(meter: MeterView, days: meter_coverage.Days | None) -> ShownMeter:
+def _meter(
+    meter: MeterView, days: meter_coverage.Days | None, share: CoverageShare | None
+) -> ShownMeter:
     return ShownMeter(
         meter,
         name_of(meter),
         tuple((_counts(channel), _intervals(channel)) for channel in meter.channels),
         strip(days) if days else None,
+        meter_readings.first_start(meter),
+        meter_readings.last_end(meter),
+        _share(share) if share else None,
+    )
+
+
+def _share(share: CoverageShare) -> Share:
+    # Rounded down: 99.96 percent is not all of it.
+    tenths = share.complete * 1000 // share.due
+    return Share(
+        f"{tenths / 10:.1f}".removesuffix(".0") + "%",
+        f"{share.complete:,} of {share.due:,} due days complete",
     )
 
 

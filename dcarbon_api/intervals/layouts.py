@@ -16,6 +16,7 @@ from dcarbon_api.json_answers import OPTIONS, encoded
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Places = Integers | slice
 
 _NO_QUALITY = -1
 
@@ -36,8 +37,8 @@ def rows(found: MeterIntervals) -> bytes:
 
 def _frame(found: MeterIntervals, layout: str) -> dict[str, Any]:
     return {
-        "meter_id": found.meter.id,
-        "time_zone": found.meter.time_zone,
+        "meter_id": found.meter_id,
+        "time_zone": found.time_zone,
         "start": found.start,
         "end": found.end,
         "layout": layout,
@@ -59,25 +60,26 @@ def _grid(series: SeriesColumns) -> dict[str, Any]:
     facts = {**_facts(series), "interval_s": series.interval_s}
     if series.start.size == 0:
         return {**facts, "start": None, "values": [], "qualities": None}
-    places = (series.start - series.start[0]) // series.interval_s
-    present = np.zeros(int(places[-1]) + 1, dtype=np.bool_)
-    present[places] = True
+    size = int(series.start[-1] - series.start[0]) // series.interval_s + 1
+    # Mostly nothing is missing between the first reading and the last, and each is in its place.
+    places: Places = slice(None)
+    if size != series.start.size:
+        places = (series.start - series.start[0]) // series.interval_s
     return {
         **facts,
         "start": _instants(series.start[:1])[0],
-        "values": _with_nulls(_spread(series.value, places, present), present),
-        "qualities": _qualities(series.quality, places, present),
+        "values": _laid_out(series.value, places, size),
+        "qualities": _qualities(series.quality, places, size),
     }
 
 
 def _periods(series: SeriesColumns) -> dict[str, Any]:
-    places = np.arange(series.start.size)
     return {
         **_facts(series),
         "start": _instants(series.start),
         "duration_s": np.ascontiguousarray(series.duration_s),
         "value": np.ascontiguousarray(series.value),
-        "qualities": _qualities(series.quality, places, np.ones(places.size, dtype=np.bool_)),
+        "qualities": _qualities(series.quality, slice(None), series.quality.size),
     }
 
 
@@ -100,33 +102,28 @@ def _instants(epoch_s: Integers) -> npt.NDArray[np.datetime64]:
     return epoch_s.astype("datetime64[s]")
 
 
-def _spread(column: Integers, places: Integers, present: Mask) -> Integers:
-    spread = np.zeros(present.size, dtype=np.int64)
-    spread[places] = column
-    return spread
-
-
-def _qualities(quality: npt.NDArray[np.int16], places: Integers, present: Mask) -> object:
+def _qualities(quality: npt.NDArray[np.int16], places: Places, size: int) -> object:
     if quality.size == 0 or (quality == quality[0]).all():
         uniform = int(quality[0]) if quality.size else _NO_QUALITY
         return None if uniform == _NO_QUALITY else uniform
-    spread = _spread(quality.astype(np.int64), places, present)
-    told = present.copy()
-    told[places] = quality != _NO_QUALITY
-    return _with_nulls(spread, told)
+    return _laid_out(quality.astype(np.int64), places, size, told=quality != _NO_QUALITY)
 
 
-def _with_nulls(column: Integers, present: Mask) -> Integers | orjson.Fragment:
-    """Return the column for orjson, null where it is not present.
+def _laid_out(
+    column: Integers, places: Places, size: int, *, told: Mask | np.bool_ = np.True_
+) -> Integers | orjson.Fragment:
+    """Return ``size`` numbers for orjson: the column's in their places, null where none is told.
 
     numpy has no missing integer and floats are not exact, so a number that does not occur stands
     for null and is replaced in the text. It has 19 digits and a sign, the most an int64 has: no
     other number's text can hold it.
     """
-    if present.all():
+    if size == column.size and told.all():
         return column
     stand_in = int(np.iinfo(np.int64).min)
     while (column == stand_in).any():
         stand_in += 1
-    text = orjson.dumps(np.where(present, column, stand_in), option=OPTIONS)
+    spread = np.full(size, stand_in)
+    spread[places] = np.where(told, column, stand_in)
+    text = orjson.dumps(spread, option=OPTIONS)
     return orjson.Fragment(text.replace(str(stand_in).encode(), b"null"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from dcarbon.db.engine import read_alone
 from dcarbon.services import intervals
 from dcarbon_api.context import current_actor, current_runtime
 from dcarbon_api.intervals import layouts
@@ -26,6 +27,7 @@ def read_intervals(query: IntervalsQuery) -> Response:
     """
     runtime = current_runtime()
     with runtime.sessions() as session:
+        read_alone(session)
         found = intervals.for_meter(
             session,
             query.meter_id,

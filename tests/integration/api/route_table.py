@@ -65,6 +65,15 @@ class Row:
 _CHOICE = {"go": "green_button", "provider": "pge"}
 _ASKED = {"email": "oscar@example.org"}
 _OTHER = {"email": "olga@example.org"}
+_UNIT = {
+    "name": "Roof",
+    "nameplate_kw": "49.5",
+    "commercial_operation_date": "2024-05-31",
+    "fuel": "solar",
+    "registry": "wregis",
+}
+_CLAIMED = {"meter_id": "{claimable}", "first_day": "2026-03-01"}
+_MONTH = {"unit": "{claimed_unit}", "month": "2026-03"}
 _LEAST = {"name": "Plant", "account_kind": "commercial", "role": "owner"}
 _TOLD = {"operator": 409}
 """Pages say to operators that there is nobody to invite."""
@@ -138,13 +147,40 @@ ROWS: Mapping[str, Row] = {
     "dashboard.facility": Row(Kind.SEES, 200),
     "facilities.read_facility": Row(Kind.SEES, 200),
     "facility_settings.show": Row(Kind.SEES, 200),
+    "readings.show": Row(Kind.SEES, 200),
+    "readings_api.read_chart": Row(Kind.SEES, 200, query={"meter": "{meter}"}),
     "facility_settings.confirm_end": Row(Kind.SEES, 200),
     "connection.outcome": Row(Kind.SEES, 200),
     "connection.watch": Row(Kind.SEES, 303),
     "authorizations.list_authorizations": Row(Kind.SEES, 200),
     "invitations.read_invitation": Row(Kind.SEES, 200, state="invited"),
     "meters.list_meters": Row(Kind.SEES, 200, query={"facility_id": "{facility}"}),
+    "coverage.show": Row(Kind.SEES, 200, query={"meter": "{meter}"}),
+    "coverage.day": Row(Kind.SEES, 200),
+    "coverage_api.read_coverage": Row(Kind.SEES, 200, query={"meter": "{meter}"}),
+    "coverage_api.read_coverage_day": Row(Kind.SEES, 200),
+    "changes.show": Row(Kind.SEES, 200, query={"meter": "{meter}"}),
+    "changes_api.read_changes": Row(Kind.SEES, 200, query={"meter": "{meter}"}),
+    "exports.show": Row(Kind.SEES, 200),
+    # Before there are readings, its page says so
+    "exports.download": Row(Kind.SEES, 422),
+    "exports.about": Row(Kind.SEES, 422),
+    "exports_api.export_readings": Row(
+        Kind.SEES,
+        200,
+        query={"meter_id": "{meter}", "start": "2026-03-19", "end": "2026-03-20"},
+    ),
+    "exports_api.describe_export": Row(
+        Kind.SEES,
+        200,
+        query={"facility_id": "{facility}", "start": "2026-03-19", "end": "2026-03-20"},
+    ),
     "intervals.read_intervals": Row(
+        Kind.SEES,
+        200,
+        query={"meter_id": "{meter}", "start": "2026-03-19", "end": "2026-03-20"},
+    ),
+    "daily_energy.read_daily_energy": Row(
         Kind.SEES,
         200,
         query={"meter_id": "{meter}", "start": "2026-03-19", "end": "2026-03-20"},
@@ -155,6 +191,44 @@ ROWS: Mapping[str, Row] = {
     "utilityapi.utilityapi_status": Row(
         Kind.SEES, 200, query={"sessionId": "{utilityapi}"}, state="none"
     ),
+    # One facility: what is claimed is the business of everybody with a role there
+    "generation.show": Row(Kind.SEES, 200),
+    "generation.new_unit": Row(Kind.SEES, 200),
+    "generation.create_unit": Row(Kind.SEES, 303, _UNIT),
+    "generation.edit_unit": Row(Kind.SEES, 200),
+    "generation.save_unit": Row(Kind.SEES, 303, _UNIT),
+    "generation.confirm_removal": Row(Kind.SEES, 200),
+    "generation.remove_unit": Row(Kind.SEES, 303),
+    "generation.new_claim": Row(Kind.SEES, 200),
+    "generation.claim_meter": Row(Kind.SEES, 303, _CLAIMED),
+    "generation.show_claim": Row(Kind.SEES, 200),
+    "generation.end_claim": Row(Kind.SEES, 303, {"last_day": "2026-03-02"}),
+    "generation.withdraw_claim": Row(Kind.SEES, 303),
+    "generation.channel": Row(Kind.SEES, 200),
+    "generation.choose": Row(Kind.SEES, 303, {"eligibility": "consumption"}),
+    "generating_units.read_generation": Row(Kind.SEES, 200),
+    "generating_units.register_unit": Row(Kind.SEES, 201, _UNIT),
+    "generating_units.read_unit": Row(Kind.SEES, 200),
+    "generating_units.change_unit": Row(Kind.SEES, 200, {"name": "Shed"}),
+    "generating_units.remove_unit": Row(Kind.SEES, 204),
+    "generating_units.claim_meter": Row(Kind.SEES, 201, {**_CLAIMED, "basis": "hourly_export"}),
+    "generating_units.end_claim": Row(Kind.SEES, 200, {"last_day": "2026-03-02"}),
+    "generating_units.withdraw_claim": Row(Kind.SEES, 204),
+    "generating_units.read_eligibility": Row(Kind.SEES, 200),
+    "generating_units.choose_eligibility": Row(Kind.SEES, 200, {"eligibility": "consumption"}),
+    "generation_reports.prepare": Row(Kind.SEES, 303, _MONTH),
+    "generation_reports.show": Row(Kind.SEES, 200),
+    "generation_reports.finalise": Row(Kind.SEES, 303),
+    "generation_reports_api.read_unit_reports": Row(Kind.SEES, 200),
+    "generation_reports_api.prepare_report": Row(
+        Kind.SEES, 201, {"generating_unit_id": "{claimed_unit}", "month": "2026-03"}
+    ),
+    "generation_reports_api.read_report": Row(Kind.SEES, 200),
+    # A month that is not over: neither final, nor are there files of it
+    "generation_reports_api.finalise_report": Row(Kind.SEES, 409),
+    "generation_reports_api.download_file": Row(Kind.SEES, 409),
+    "generation_reports_api.download_statement": Row(Kind.SEES, 409),
+    "generation_reports_api.download_evidence": Row(Kind.SEES, 409),
     # One facility: the owner's consent is theirs to end, too
     "authorizations.end_authorization": Row(Kind.SEES, 200, {"reason": "moved"}),
     "facility_settings.end_access": Row(Kind.SEES, 303),

@@ -34,6 +34,10 @@ PAGE_AREAS = {
     "connection",
     "operators",
     "facility_settings",
+    "exports",
+    "readings",
+    "generation",
+    "generation_reports",
 }
 """Areas that are pages only."""
 

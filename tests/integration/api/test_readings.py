@@ -7,9 +7,12 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from dcarbon.db.base import new_id
+from dcarbon.db.meters import Meter, MeterChannel
+from dcarbon.db.people import Person
 from dcarbon.services.runtime import Runtime
 from dcarbon_api.intervals.messages import IntervalsAnswer
 from dcarbon_api.meters.messages import MetersAnswer
@@ -213,6 +216,71 @@ def test_somebody_elses_meter_is_404_like_an_unknown_one(
     for asked in (meter_id, new_id()):
         response = _ask(client, ben, asked)
         assert (response.status_code, said(response)["code"]) == (404, "not_found")
+
+
+def test_an_administrator_reads_every_meter(
+    client: FlaskClient, runtime: Runtime, ben: Resident, meter_id: UUID
+) -> None:
+    with runtime.sessions.begin() as session:
+        session.execute(update(Person).where(Person.id == ben.person_id).values(is_admin=True))
+
+    response = _ask(client, ben, meter_id)
+
+    assert (response.status_code, len(said(response)["series"])) == (200, 1)
+
+
+def test_each_direction_is_a_series_and_bills_stand_beside(
+    client: FlaskClient, runtime: Runtime, ann: Resident, meter_id: UUID
+) -> None:
+    hourly = install_meter(
+        runtime,
+        ann.facility_id,
+        first=FIRST,
+        values=[7, None, 9],
+        interval_s=3600,
+        direction="received",
+    )
+    billed = install_meter(
+        runtime,
+        ann.facility_id,
+        first=FIRST,
+        values=[310],
+        interval_s=0,
+        direction="net",
+        durations_s=[2_678_400],
+    )
+    others = [hourly, billed]
+    with runtime.sessions.begin() as session:
+        session.execute(
+            update(MeterChannel).where(MeterChannel.meter_id.in_(others)).values(meter_id=meter_id)
+        )
+
+    answer = _ask(client, ann, meter_id)
+
+    IntervalsAnswer.model_validate_json(answer.data)
+    told = {one["direction"]: one["values"] for one in said(answer)["series"]}
+    assert sorted(told) == ["delivered", "received"]
+    assert told["received"] == [7, None, 9]
+    assert len(told["delivered"]) == 96
+    assert [one["value"] for one in said(answer)["periods"]] == [[310]]
+
+
+def test_a_meter_without_channels_has_no_series_and_is_no_error(
+    client: FlaskClient, runtime: Runtime, ann: Resident
+) -> None:
+    with runtime.sessions.begin() as session:
+        meter = Meter(
+            facility_id=ann.facility_id,
+            provider="pge",
+            utility="PG&E",
+            external_id="new",
+            time_zone="America/Los_Angeles",
+        )
+        session.add(meter)
+
+    response = _ask(client, ann, meter.id)
+
+    assert (response.status_code, said(response)["series"]) == (200, [])
 
 
 def test_meters_of_a_facility_come_with_their_channels(

@@ -25,7 +25,7 @@ from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.runtime import Runtime
 from dcarbon_api import openapi
 from dcarbon_api.security.access import Access, declared
-from tests.integration.api import pages
+from tests.integration.api import generation, pages
 from tests.integration.api.answering import answering_runtime
 from tests.integration.api.conftest import Resident, bearer, install_meter, said
 from tests.integration.api.route_table import ROLES, ROWS, Kind, Row
@@ -110,6 +110,33 @@ class Things:
         )
 
     @cached_property
+    def unit(self) -> UUID:
+        return generation.unit(self._runtime, self.facility, Actor(self._owner.id))
+
+    @cached_property
+    def claimable(self) -> UUID:
+        return generation.export_meter(self._runtime, self.facility, Actor(self._owner.id))
+
+    @cached_property
+    def channel(self) -> UUID:
+        return generation.channel(self._runtime, self.claimable)
+
+    @cached_property
+    def claim(self) -> UUID:
+        actor = Actor(self._owner.id)
+        return generation.claim(self._runtime, self.unit, self.claimable, actor)
+
+    @cached_property
+    def claimed_unit(self) -> UUID:
+        assert self.claim
+        return self.unit
+
+    @cached_property
+    def report(self) -> UUID:
+        actor = Actor(self._owner.id)
+        return generation.report(self._runtime, self.claimed_unit, actor)
+
+    @cached_property
     def green_button(self) -> UUID:
         return self._started("green_button", "pge")
 
@@ -158,6 +185,7 @@ class Things:
     def of(self, name: str) -> str:
         """Return what stands for a parameter of a route or a ``{name}`` of the table."""
         known = {"secret": "x" * 43, "provider": "pge", "filename": "dcarbon.css"}
+        known |= {"day": "2026-03-19"}
         if name in known:
             return known[name]
         return str(getattr(self, name.removesuffix("_id")))

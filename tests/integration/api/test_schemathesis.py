@@ -29,7 +29,7 @@ from dcarbon.db.base import new_id
 from dcarbon.services import api_tokens, invitations, registrations, web_sessions
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.runtime import Runtime
-from tests.integration.api import pages
+from tests.integration.api import generation, pages
 from tests.integration.api.answering import answering_runtime
 from tests.integration.api.conftest import bearer, install_meter
 from tests.integration.conftest import NOW
@@ -72,6 +72,10 @@ class Objects:
         web_sessions.open_session(runtime, owner.id, how="link", ip=None, user_agent=None)
         opened = web_sessions.sessions_of(runtime, actor, current=None)[0].id
         begun = registrations.start_new(runtime, actor)
+        unit = generation.unit(runtime, facility, actor)
+        claimed = generation.export_meter(runtime, facility, actor)
+        claim = generation.claim(runtime, unit, claimed, actor)
+        report = generation.report(runtime, unit, actor)
         invitations.invite(runtime, unasked, email="oscar@example.org", actor=actor)
         self.headers = bearer(runtime, owner.id)
         self.ids: dict[str, list[UUID]] = {
@@ -79,9 +83,15 @@ class Objects:
             "authorization_id": [authorization],
             "authorization": [authorization],
             "registration_id": [begun.id],
-            "meter_id": [meter],
+            "meter_id": [meter, claimed],
+            "claim_id": [claim],
+            "channel_id": [generation.channel(runtime, claimed)],
+            "meter": [meter],
             "token_id": [spare.id],
             "session_id": [opened],
+            "generating_unit_id": [unit],
+            "unit_id": [unit],
+            "report_id": [report],
         }
 
     def known(self, values: Any) -> Any:

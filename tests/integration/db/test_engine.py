@@ -1,8 +1,11 @@
-"""Connections that a server has cut while nobody used them."""
+"""Connections: cut while nobody used them, and asked without a transaction around it."""
 
 from __future__ import annotations
 
+import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from dcarbon.db import engine as database
 
@@ -27,3 +30,49 @@ def test_a_connection_cut_while_idle_is_replaced(database_url: str) -> None:
         other.dispose()
 
     assert not before & after
+
+
+def _status(session: Session) -> TransactionStatus:
+    driver = session.connection().connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver.info.transaction_status
+
+
+def test_what_is_read_alone_opens_no_transaction_and_stays_prepared(database_url: str) -> None:
+    engine = database.create(database_url, pool_size=1)
+    asked = text("select count(*) from pg_prepared_statements where statement like '%' || :what")
+    try:
+        for _ in range(10):
+            with database.sessions(engine)() as session:
+                database.read_alone(session)
+                prepared = session.scalar(asked, {"what": "pg_prepared_statements%"})
+                status = _status(session)
+    finally:
+        engine.dispose()
+
+    assert (status, prepared) == (TransactionStatus.IDLE, 1)
+
+
+def test_after_reading_alone_a_connection_has_transactions_again(database_url: str) -> None:
+    engine = database.create(database_url, pool_size=1)
+    sessions = database.sessions(engine)
+    people = text("select count(*) from people")
+    try:
+        with sessions() as session:
+            database.read_alone(session)
+            before = session.scalar(people)
+        with sessions() as session:
+            session.execute(
+                text(
+                    "insert into people (id, email, name, account_kind, is_admin)"
+                    " values (gen_random_uuid(), 'gone@example.test', '', 'residential', false)"
+                )
+            )
+            within = _status(session)
+        with sessions() as session:
+            after = session.scalar(people)
+    finally:
+        engine.dispose()
+
+    assert within is TransactionStatus.INTRANS
+    assert before == after

@@ -12,6 +12,7 @@ import pytest
 from dcarbon.db.interval_days_reading import (
     Columns,
     exponent_of,
+    grid_columns,
     one_line,
     read_channels,
     read_series,
@@ -84,6 +85,55 @@ def test_days_of_different_exponents_read_at_the_smallest(place: Place, statemen
 
     assert exponent_of(table) == -3
     assert table["value"].to_pylist() == [5000, 5]
+
+
+def test_several_series_are_read_at_once_each_for_itself(place: Place, statement: Make) -> None:
+    hourly, never, wide, mixed = (place.series(3600), *(place.series() for _ in range(3)))
+    place.write(statement(hourly, DAY, [7, None, 9], interval_s=3600, exponent=2), at=NOW)
+    place.write(
+        statement(wide, DAY, [1] * 96),
+        statement(wide, DAY + 24 * HOUR, [2**40 + 1, None, -(2**40)], exponent=-3),
+        statement(wide, DAY + 48 * HOUR, [2] * 96),
+        at=NOW,
+    )
+    place.write(
+        statement(mixed, DAY, [1] * 96, quality=17),
+        statement(mixed, DAY + 24 * HOUR, [5, None, 6], quality=[17, 8, 8]),
+        at=NOW,
+    )
+
+    with place.sessions() as session:
+        asked = [mixed, never, hourly, wide]
+        found = grid_columns(session, asked, DAY + 24 * HOUR - QUARTER, DAY + 49 * HOUR)
+        told = grid_columns(session, asked[1:3], DAY, DAY + HOUR + QUARTER)
+
+    assert [len(one.start) for one in found] == [3, 0, 0, 1 + 2 + 4]
+    assert (found[0].value.tolist(), found[0].quality.tolist()) == ([1, 5, 6], [17, 17, 8])
+    assert found[0].start.tolist() == seconds(DAY + 24 * HOUR, [-1, 0, 2])
+    assert found[3].value.tolist() == [1000, 2**40 + 1, -(2**40), *[2000] * 4]
+    assert found[3].exponent == -3
+    assert found[3].start.tolist() == seconds(DAY + 24 * HOUR, [-1, 0, 2, 96, 97, 98, 99])
+    assert (told[0].start.size, told[1].value.tolist(), told[1].exponent) == (0, [7], 2)
+
+
+def test_several_series_are_read_at_once_as_they_were_known(place: Place, statement: Make) -> None:
+    first, second = place.series(), place.series()
+    place.write(statement(first, DAY, [1, 2]), statement(second, DAY, [3]), at=NOW)
+    place.write(statement(first, DAY, [1, 20]), at=NOW + HOUR)
+    place.write(statement(second, DAY + 24 * HOUR, [4]), at=NOW + HOUR)
+
+    def known(at: datetime) -> list[list[int]]:
+        with place.sessions() as session:
+            found = grid_columns(session, [second, first], DAY, DAY + 48 * HOUR, as_known_at=at)
+        return [one.value.tolist() for one in found]
+
+    assert known(NOW - HOUR) == [[], []]
+    assert known(NOW) == [[3], [1, 2]]
+    assert known(NOW + HOUR) == [[3, 4], [1, 20]]
+
+
+def seconds(first: datetime, quarters: list[int]) -> list[int]:
+    return [int((first + place * QUARTER).timestamp()) for place in quarters]
 
 
 def test_the_channels_of_a_meter_are_read_apart(place: Place, statement: Make) -> None:

@@ -15,31 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcarbon.services.intervals import MeterIntervals, SeriesColumns
-from dcarbon.services.meters import MeterView
 from dcarbon_api.intervals import layouts
 from dcarbon_api.intervals.messages import IntervalsAnswer
 
 FIRST = datetime(2026, 1, 5, 8, tzinfo=UTC)
 STEP_S = 900
 INT64 = np.iinfo(np.int64)
-METER = MeterView(
-    id=UUID(int=1),
-    facility_id=UUID(int=2),
-    authorization_id=None,
-    provider="pge",
-    utility="PG&E",
-    external_id="a",
-    commodity="electricity",
-    meter_numbers=(),
-    service_address=None,
-    account_id=None,
-    service_class=None,
-    tariff=None,
-    time_zone="America/Los_Angeles",
-    blocks={},
-    channels=(),
-)
-
 readings = st.lists(
     st.none() | st.integers(min_value=int(INT64.min), max_value=int(INT64.max)),
     min_size=1,
@@ -77,7 +58,13 @@ def _series(
 
 
 def _found(*series: SeriesColumns) -> MeterIntervals:
-    return MeterIntervals(meter=METER, start=FIRST, end=FIRST + timedelta(days=1), series=series)
+    return MeterIntervals(
+        meter_id=UUID(int=1),
+        time_zone="America/Los_Angeles",
+        start=FIRST,
+        end=FIRST + timedelta(days=1),
+        series=series,
+    )
 
 
 def _columns(*series: SeriesColumns) -> dict[str, Any]:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcarbon.domain.coverage import COVERED, REASONS, CoverageState, state_of
+from dcarbon.domain.coverage import (
+    COVERED,
+    REASONS,
+    CoverageState,
+    next_step,
+    standing,
+    state_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +68,43 @@ def test_a_day_is_covered_exactly_when_nothing_is_missing(
 def test_every_state_has_a_sentence_for_people() -> None:
     assert set(REASONS) == set(CoverageState)
     assert all(sentence.endswith(".") for sentence in REASONS.values())
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "due", "now"),
+    [
+        ("not_due", False, False, "not_due"),
+        ("not_due", False, True, "not_asked"),
+        ("not_due", True, True, "asked_empty"),
+        ("partial", True, True, "partial"),
+        ("complete", False, True, "complete"),
+    ],
+)
+def test_a_day_does_not_stay_not_due_for_ever(
+    *, state: str, asked: bool, due: bool, now: str
+) -> None:
+    assert standing(CoverageState(state), asked=asked, due=due) == now
+
+
+@pytest.mark.parametrize(
+    ("state", "connected", "again", "says"),
+    [
+        ("complete", True, True, "Nothing has to be done"),
+        ("restated", False, False, "Nothing has to be done"),
+        ("not_due", True, True, "up to three days"),
+        ("not_due", False, True, "not connected"),
+        ("partial", True, True, "We ask again"),
+        ("asked_empty", True, False, "An administrator"),
+        ("not_asked", False, False, "not connected"),
+        ("estimated", True, True, "often replace"),
+        ("estimated", True, False, "never count"),
+        ("estimated", False, True, "never count"),
+    ],
+)
+def test_each_day_says_what_happens_next(
+    *, state: str, connected: bool, again: bool, says: str
+) -> None:
+    following = next_step(CoverageState(state), is_connected=connected, is_asked_again=again)
+
+    assert says in following
+    assert following.endswith(".")

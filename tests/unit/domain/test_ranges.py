@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcarbon.domain.errors import InvalidInput
-from dcarbon.domain.ranges import parse_instant, require_range
+from dcarbon.domain.ranges import parse_day, parse_instant, require_range
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
@@ -96,3 +96,18 @@ def test_the_longest_range_is_allowed() -> None:
     span = require_range(NOW - LONGEST, NOW, now=NOW, longest=LONGEST)
 
     assert span.end - span.start == LONGEST
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2026-2-1", "2026-02-30", "20260201", "yesterday", "\x00" * 10]
+)
+def test_a_day_that_is_none_says_how_one_is_written(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        parse_day(text, name="The day")
+
+    assert refused.value.code == "time_unreadable"
+    assert refused.value.display_message == "The day must be a date like 2026-01-31."
+
+
+def test_a_day_is_read_as_it_is_written() -> None:
+    assert parse_day("2026-03-08", name="The day") == date(2026, 3, 8)

@@ -12,13 +12,15 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from dcarbon.domain import texts
+from dcarbon.domain import eligibility, texts
 from dcarbon.domain.errors import ContractViolation, DCarbonError, InvalidInput
 from dcarbon.domain.states import SyncHealth
 from dcarbon.domain.text import Text
 from dcarbon.domain.texts_asking import ASKING
 from dcarbon.domain.texts_authorizing import AUTHORIZING
+from dcarbon.domain.texts_claiming import CLAIMING
 from dcarbon.domain.texts_collecting import COLLECTING
+from dcarbon.domain.texts_reporting import REPORTING
 from dcarbon.providers.green_button import oauth_errors
 from dcarbon.providers.utilityapi import returns
 from dcarbon.services import invitation_links, sign_in, utilityapi_orders
@@ -58,6 +60,7 @@ COMPUTED: dict[tuple[str, str], set[str]] = {
         "form_unknown",
     },
     ("dcarbon/services/fetching_utilityapi.py", "found[0]"): set(utilityapi_orders.CUSTOMER_MENDS),
+    ("dcarbon/services/eligibility.py", "refusal.code"): set(eligibility.REFUSALS),
     # Stored ones are read back; this one is only ever stored.
     ("dcarbon/services/syncing.py", "row.error_code"): {"run_ended"},
     ("dcarbon/services/invitation_links.py", "f'invitation_{state}'"): {
@@ -168,12 +171,19 @@ def test_every_code_that_is_put_together_is_accounted_for() -> None:
     assert found == set(COMPUTED)
 
 
-@pytest.mark.parametrize("part", ["texts_authorizing", "texts_collecting", "texts_asking"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("texts_authorizing", "texts_collecting", "texts_asking"),
+        *("texts_claiming", "texts_reporting"),
+    ],
+)
 def test_no_code_stands_in_the_catalogue_twice(part: str) -> None:
     tree = ast.parse((ROOT / "dcarbon" / "domain" / f"{part}.py").read_text())
     (catalogue,) = (node for node in ast.walk(tree) if isinstance(node, ast.Dict))
     keys = [next(iter(written(key))) for key in catalogue.keys]
-    sizes = len(AUTHORIZING) + len(COLLECTING) + len(ASKING)
+    parts = (AUTHORIZING, COLLECTING, ASKING, CLAIMING, REPORTING)
+    sizes = sum(map(len, parts))
 
     assert len(keys) == len(set(keys)) > 0
     assert len(texts.TEXTS) == sizes

@@ -1,0 +1,1 @@
+"""Daily totals of one meter."""

@@ -1,0 +1,1 @@
+"""Readings as files: the page where they are chosen, and the same for programs."""

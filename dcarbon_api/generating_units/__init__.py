@@ -1,0 +1,1 @@
+"""Generating units, eligibilities and claims, for programs."""

@@ -1,0 +1,1 @@
+"""The page Generation of a facility: units, what channels may be used for, claims."""

@@ -1,0 +1,1 @@
+"""Generation reports: months of a unit, one report, its files."""

@@ -1,0 +1,1 @@
+"""Readings to look at: the page with chart, table and totals, and what the chart draws."""

@@ -1,0 +1,1 @@
+"""Tests of derived energy on a real PostgreSQL."""

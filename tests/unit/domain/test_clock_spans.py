@@ -1,0 +1,48 @@
+"""The spans of a clock say what its zone says, at every moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcarbon.domain.clock_spans import clock_spans
+from tests.unit.domain.test_calendar import INSTANTS, PACIFIC, ZONES
+
+
+def test_a_year_has_three_spans_that_begin_when_the_clock_changes() -> None:
+    spans = clock_spans(
+        datetime(2026, 1, 1, 8, tzinfo=UTC), datetime(2027, 1, 1, 8, tzinfo=UTC), PACIFIC
+    )
+
+    assert [(span.start, span.offset / timedelta(hours=1), span.name) for span in spans] == [
+        (datetime(2026, 1, 1, 8, tzinfo=UTC), -8, "PST"),
+        (datetime(2026, 3, 8, 10, tzinfo=UTC), -7, "PDT"),
+        (datetime(2026, 11, 1, 9, tzinfo=UTC), -8, "PST"),
+    ]
+
+
+def test_a_change_at_the_end_is_not_in_the_range() -> None:
+    change = datetime(2026, 3, 8, 10, tzinfo=UTC)
+
+    assert len(clock_spans(change - timedelta(hours=1), change, PACIFIC)) == 1
+    assert len(clock_spans(change, change + timedelta(hours=1), PACIFIC)) == 1
+    assert len(clock_spans(change - timedelta(seconds=1), change + timedelta(1), PACIFIC)) == 2
+
+
+@given(zone=ZONES, start=INSTANTS, days=st.integers(1, 400), at=st.floats(0, 1))
+def test_at_every_moment_the_span_has_the_offset_of_the_zone(
+    zone: ZoneInfo, start: datetime, days: int, at: float
+) -> None:
+    start = start.replace(microsecond=0)
+    length = timedelta(days=days)
+    moment = start + timedelta(seconds=int(at * (length.total_seconds() - 1)))
+
+    spans = clock_spans(start, start + length, zone)
+
+    span = [each for each in spans if each.start <= moment][-1]
+    assert spans[0].start == start
+    assert span.offset == moment.astimezone(zone).utcoffset()
+    assert span.name == moment.astimezone(zone).tzname()
