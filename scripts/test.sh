@@ -33,7 +33,7 @@ case ${1:-all} in
   browser) browser ;;
   all)
     check
-    tests -n 2 tests/unit tests/integration
+    tests -n 3 tests/unit tests/integration
     # A process of their own: the running product of the journeys is no neighbour for other tests.
     browser
     ;;
