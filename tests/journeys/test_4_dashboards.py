@@ -40,6 +40,8 @@ def test_search_finds_a_facility_among_several(people: People) -> None:
             steps.press(new)
         steps.fill_details(page, name)
         steps.to_green_button(page)
+        # Our page leads on by itself: whoever goes elsewhere before is overtaken by it.
+        expect(page.locator("input[name=username]").first).to_be_visible(timeout=steps.LONG)
     page.goto(people.site.url + "/facilities?search=north")
 
     expect(page.get_by_role("link", name="North Barn", exact=True)).to_be_visible()
