@@ -11,7 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -23,6 +23,8 @@ from dcarbon.services import collection, syncing, work
 from dcarbon.services.runtime import Runtime, open_runtime
 
 PAUSE_S = 0.1
+RUN_ID = f"collector-{uuid4()}"
+"""Each process is a run of its own: what a killed one left open, the next one closes."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,16 +56,14 @@ def _sync(runtime: Runtime, key: str) -> bool:
     """Sync a shard up to a day; say whether everybody was reached."""
     day, shard = key.split("|")
     number = int(shard.removeprefix("shard-"))
-    outcome = syncing.sync_shard(
-        runtime, day=date.fromisoformat(day), shard=number, run_id="collector"
-    )
+    outcome = syncing.sync_shard(runtime, day=date.fromisoformat(day), shard=number, run_id=RUN_ID)
     _log.info("%s: %d collected, %d left", key, len(outcome.collected), outcome.left)
     return not outcome.left
 
 
 def _collect(runtime: Runtime, authorization_id: UUID) -> None:
     try:
-        outcome = collection.collect(runtime, authorization_id, run_id="collector")
+        outcome = collection.collect(runtime, authorization_id, run_id=RUN_ID)
         _log.info("%s: %s readings, %r", authorization_id, outcome.readings, outcome.error)
     except DCarbonError as error:
         _log.exception("%s: %s", authorization_id, error.code)

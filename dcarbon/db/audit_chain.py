@@ -21,12 +21,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcarbon.db import binary_copy as bc
+from dcarbon.db.advisory_locks import LockNumber
 from dcarbon.db.audit import AuditEntry
 from dcarbon.domain.errors import AuditEntryInvalid
 
 GENESIS = bytes(32)
 """What the first entry is chained to."""
-_LOCK = 4_918_275
+_LOCK = LockNumber.AUDIT_CHAIN.value
 _STREAMED = 2_000
 # Everybody who appends waits for the one before: plain statements, and few, keep that short.
 _LAST = "select seq, hash from audit_entries order by seq desc limit 1"

@@ -13,11 +13,12 @@ from uuid import UUID
 import numpy as np
 
 from dcarbon.db import binary_copy as bc
+from dcarbon.db.advisory_locks import LockNumber
 from dcarbon.db.energy_lines import LONGEST_S
 from dcarbon.db.interval_rows import DAY_S, Int
 from dcarbon.db.local_days import LocalDays, to_number
 
-_LOCK = 4_918_275
+_LOCK = LockNumber.DERIVED_ENERGY.value
 """Of the advisory lock that every derivation holds until its transaction ends."""
 
 _TAKE_DAYS = """

@@ -24,12 +24,12 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from dcarbon.db.advisory_locks import LockNumber
 from dcarbon.db.base import Base, Id, Instant
 
 _ELIGIBILITIES = "('production', 'hourly_export', 'net', 'consumption', 'estimated')"
 ONE_CLAIM_A_DAY = "ex_meter_claims_days"
 """The constraint that refuses a second claim of one meter on a day that is claimed already."""
-_CLAIMS_LOCK = 5_204_117
 ONE_UNIT_A_REGISTRY_ID = "uq_generating_units_registry_id"
 
 
@@ -129,7 +129,7 @@ def hold_claims(session: Session) -> None:
     The database refuses two claims of one meter by itself; that two rows are the same physical
     meter, or that a channel may be claimed, it cannot see. Claims are rare: one lock is enough.
     """
-    session.execute(select(func.pg_advisory_xact_lock(_CLAIMS_LOCK)))
+    session.execute(select(func.pg_advisory_xact_lock(LockNumber.METER_CLAIMS.value)))
 
 
 def sharing_days(first_day: date, last_day: date | None) -> ColumnElement[bool]:

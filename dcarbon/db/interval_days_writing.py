@@ -23,12 +23,13 @@ from dcarbon.db import interval_merging as merging
 from dcarbon.db import interval_rows as ir
 from dcarbon.db import interval_wire as wire
 from dcarbon.db import period_readings_writing as periods
+from dcarbon.db.advisory_locks import LockNumber
 from dcarbon.db.interval_rows import Bool, DayRows, Int, SeriesReadings
 from dcarbon.domain.errors import DCarbonError
 
 __all__ = ["Changed", "SeriesReadings", "Touched", "WriteOutcome", "write"]
 
-_LOCK_CLASS = 4_918_274
+_LOCK_CLASS = LockNumber.SERIES.value
 _LOCK_STRIPES = 256
 """Series share this many advisory locks: one lock each would not fit the server's lock table."""
 _PORTION = 2_000_000

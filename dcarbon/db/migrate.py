@@ -10,9 +10,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
+from dcarbon.db.advisory_locks import LockNumber
 from dcarbon.domain.errors import SettingsInvalid
 
-_LOCK = 4_918_273
+_LOCK = LockNumber.MIGRATIONS.value
 """Advisory lock: two processes starting at once migrate one after the other."""
 
 

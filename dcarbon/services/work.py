@@ -180,6 +180,21 @@ def close_abandoned(
     )
 
 
+def close_all_abandoned(session: Session, now: datetime) -> int:
+    """Close the attempts that are older than any run may become; return how many.
+
+    The next attempt of an authorization does so too: this is for those that have no next one.
+    """
+    result = session.execute(
+        update(SyncAttempt)
+        .where(SyncAttempt.finished_at.is_(None), SyncAttempt.started_at < now - LONGEST_RUN)
+        .values(finished_at=now, error_code="run_ended")
+        .returning(SyncAttempt.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(result.all())
+
+
 def start_attempt(
     session: Session,
     authorization_id: UUID,

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import func, select
 
 from dcarbon.db.authorizations import Authorization
-from dcarbon.db.work_orders import WorkOrder
+from dcarbon.db.work_orders import SyncAttempt, WorkOrder
 from dcarbon.domain.errors import ProviderUnavailable
-from dcarbon.services import authorizations, work
+from dcarbon.services import authorizations, tidying, work
 from dcarbon.services.runtime import Runtime
 from tests.integration.services.conftest import MovableClock, Settle
 
@@ -128,3 +128,20 @@ def test_progress_adds_up_and_needs_no_order(runtime: Runtime, authorization_id:
 
     with runtime.sessions() as session:
         assert session.get_one(WorkOrder, order).progress == {"meters_found": 1, "readings": 96}
+
+
+def test_an_attempt_whose_process_is_gone_is_closed_even_if_no_other_follows(
+    runtime: Runtime, authorization_id: UUID, clock: MovableClock
+) -> None:
+    with runtime.sessions.begin() as session:
+        for _ in range(2):
+            work.start_attempt(
+                session, authorization_id, order_id=None, run_id="killed", now=runtime.now()
+            )
+            clock.advance(work.LONGEST_RUN)
+    clock.advance(timedelta(minutes=-1))
+
+    assert tidying.prune(runtime)["abandoned_attempts"] == 1
+    with runtime.sessions() as session:
+        codes = session.scalars(select(SyncAttempt.error_code).order_by(SyncAttempt.started_at))
+        assert codes.all() == ["run_ended", None]
