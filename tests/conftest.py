@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from dcarbon.db import embedded, migrate
 from dcarbon.db import engine as database_engine
-from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
+from tests.support.databases import Databases, address
 
 # A machine may be busy: how long an example takes proves nothing.
 hypothesis_settings.register_profile("unhurried", deadline=None)
@@ -50,7 +51,7 @@ def server_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template_url(server_url: str) -> str:
     """A migrated database that tests copy: migrating once is enough."""
-    url = _with_database(server_url, "dcarbon_template")
+    url = address(server_url, "dcarbon_template")
     _recreate(server_url, "dcarbon_template")
     engine = database_engine.create(url)
     migrate.upgrade(engine)
@@ -58,16 +59,18 @@ def template_url(server_url: str) -> str:
     return url
 
 
-@pytest.fixture
-def database_url(server_url: str, template_url: str) -> Iterator[str]:
-    """The URL of a migrated, empty database of this test alone."""
+@pytest.fixture(scope="session")
+def product_databases(server_url: str, template_url: str) -> Iterator[Databases]:
     assert template_url
-    name = f"test_{new_id().hex}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'create database "{name}" template dcarbon_template strategy file_copy')
-    yield _with_database(server_url, name)
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'drop database "{name}" with (force)')
+    with closing(Databases(server_url, "dcarbon_template")) as databases:
+        yield databases
+
+
+@pytest.fixture
+def database_url(product_databases: Databases) -> Iterator[str]:
+    """The URL of a migrated, empty database of this test alone."""
+    with product_databases.lent() as url:
+        yield url
 
 
 @pytest.fixture
@@ -97,7 +100,3 @@ def _recreate(server_url: str, name: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f'drop database if exists "{name}" with (force)')
         connection.execute(f'create database "{name}"')
-
-
-def _with_database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)

@@ -27,8 +27,8 @@ from dcarbon.services.runtime import Runtime, open_runtime
 from dcarbon_api.app import create_app
 from dcarbon_sandbox.product_settings import product_settings
 from dcarbon_sandbox.server import Ports, Running, running
-from tests.conftest import _with_database
 from tests.journeys import steps
+from tests.support.databases import address
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / ".artefacts" / "journeys"
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -78,7 +78,7 @@ def site(
         chosen = settings.load(
             {**product_settings(sandbox.endpoints), **fast},
             directory=directory,
-            database_url=_with_database(server_url, name),
+            database_url=address(server_url, name),
             seal_keys_file=directory / "seal.keys",
             public_url=url,
         )

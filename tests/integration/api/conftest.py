@@ -25,7 +25,7 @@ from dcarbon.services import api_tokens, facilities, people
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.facilities import FacilityDetails
 from dcarbon.services.runtime import Runtime
-from dcarbon_api.app import create_app
+from tests.support.serving import serving
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Resident:
 
 @pytest.fixture
 def app(runtime: Runtime) -> Flask:
-    return create_app(runtime)
+    return serving(runtime)
 
 
 @pytest.fixture

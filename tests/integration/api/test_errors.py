@@ -14,6 +14,8 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from dcarbon.domain.errors import ProviderThrottled, ProviderUnavailable, SealBroken
+from dcarbon.services.runtime import Runtime
+from dcarbon_api.app import create_app
 from dcarbon_api.security.access import public
 from tests.integration.api.conftest import Resident, said
 
@@ -148,20 +150,20 @@ def test_what_was_sent_is_not_sent_back(client: FlaskClient, ann: Resident) -> N
     ids=["told", "not_told"],
 )
 def test_a_provider_that_is_down_is_503_with_a_time_to_come_back(
-    app: Flask, error: ProviderUnavailable, seconds: str
+    runtime: Runtime, error: ProviderUnavailable, seconds: str
 ) -> None:
-    _add_failing_route(app, error)
+    client = _failing(runtime, error)
 
-    response = app.test_client().get("/fails")
+    response = client.get("/fails")
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, seconds)
 
 
-def test_an_unforeseen_error_is_500_with_a_number_and_without_internals(app: Flask) -> None:
-    _add_failing_route(app, KeyError("row of ann@example.org"))
+def test_an_unforeseen_error_is_500_with_a_number_and_without_internals(runtime: Runtime) -> None:
+    client = _failing(runtime, KeyError("row of ann@example.org"))
 
     with capture_logs() as logged:
-        response = app.test_client().get("/fails")
+        response = client.get("/fails")
 
     assert (response.status_code, said(response)["code"]) == (500, "internal_error")
     assert said(response)["request_id"]
@@ -172,10 +174,10 @@ def test_an_unforeseen_error_is_500_with_a_number_and_without_internals(app: Fla
     assert "ann@example.org" not in str(logged)
 
 
-def test_a_failure_of_ours_shows_only_the_words_of_its_kind(app: Flask) -> None:
-    _add_failing_route(app, SealBroken("key 7", display_message="key 7 of /etc/keys"))
+def test_a_failure_of_ours_shows_only_the_words_of_its_kind(runtime: Runtime) -> None:
+    client = _failing(runtime, SealBroken("key 7", display_message="key 7 of /etc/keys"))
 
-    response = app.test_client().get("/fails")
+    response = client.get("/fails")
 
     assert (response.status_code, said(response)["code"]) == (500, "seal_broken")
     assert "/etc/keys" not in said(response)["detail"]
@@ -230,9 +232,13 @@ def test_a_process_is_ready_only_with_a_migrated_database(app: Flask) -> None:
     assert client.get("/healthz").status_code == 200
 
 
-def _add_failing_route(app: Flask, error: Exception) -> None:
+def _failing(runtime: Runtime, error: Exception) -> FlaskClient:
+    """Return a client of an application with a route that fails."""
+
     @public
     def _fail() -> str:
         raise error
 
+    app = create_app(runtime)
     app.add_url_rule("/fails", "fails", _fail)
+    return app.test_client()

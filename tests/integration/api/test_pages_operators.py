@@ -17,9 +17,9 @@ from dcarbon.db.people import Person
 from dcarbon.services import invitations
 from dcarbon.services.actors import Actor
 from dcarbon.services.runtime import Runtime
-from dcarbon_api.app import create_app
 from tests.integration.api import pages
 from tests.support.browser import Browser, mails_to
+from tests.support.serving import serving
 
 OSCAR = "oscar@example.org"
 
@@ -44,7 +44,7 @@ def moving(runtime: Runtime, clock: Clock) -> Runtime:
 
 @pytest.fixture
 def app(moving: Runtime) -> Flask:
-    return create_app(moving)
+    return serving(moving)
 
 
 @pytest.fixture

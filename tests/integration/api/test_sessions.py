@@ -21,6 +21,7 @@ from dcarbon.services.runtime import Runtime
 from dcarbon_api.app import create_app
 from tests.integration.api.conftest import Resident, said
 from tests.support.browser import Browser
+from tests.support.serving import serving
 
 ANN, BEN = "ann@example.org", "ben@example.org"
 
@@ -45,7 +46,7 @@ def moving(runtime: Runtime, clock: Clock) -> Runtime:
 
 @pytest.fixture
 def app(moving: Runtime) -> Flask:
-    return create_app(moving)
+    return serving(moving)
 
 
 @pytest.fixture

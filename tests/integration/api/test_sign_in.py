@@ -19,8 +19,8 @@ from dcarbon.services import people, sign_in
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.runtime import Runtime
 from dcarbon.services.sign_in import LinkRefused
-from dcarbon_api.app import create_app
 from tests.support.browser import Browser, link_path, mails_to
+from tests.support.serving import serving
 
 ANN = "ann@example.org"
 STRANGER = "stranger@example.org"
@@ -50,7 +50,7 @@ def moving(runtime: Runtime, clock: Clock) -> Runtime:
 
 @pytest.fixture
 def app(moving: Runtime) -> Flask:
-    return create_app(moving)
+    return serving(moving)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ from dcarbon.services import grants, work
 from dcarbon.services.runtime import Runtime, open_runtime
 from dcarbon_pipelines.definitions import build_definitions
 from tests.integration.pipelines.custodian import RESOURCE, StandInCustodian
+from tests.support.databases import Databases, address
 
 ZONE = "America/Los_Angeles"
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -46,20 +48,26 @@ def dagster_template(server_url: str) -> str:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute("drop database if exists dagster_template with (force)")
         connection.execute("create database dagster_template")
-    with dg.instance_for_test(overrides=_overrides(_dagster_url(server_url, "dagster_template"))):
+    with dg.instance_for_test(
+        overrides=_overrides(_dagster_url(address(server_url, "dagster_template")))
+    ):
         return "dagster_template"
 
 
+@pytest.fixture(scope="session")
+def dagster_databases(server_url: str, dagster_template: str) -> Iterator[Databases]:
+    with closing(Databases(server_url, dagster_template)) as databases:
+        yield databases
+
+
 @pytest.fixture
-def instance(server_url: str, dagster_template: str) -> Iterator[dg.DagsterInstance]:
+def instance(dagster_databases: Databases) -> Iterator[dg.DagsterInstance]:
     """An empty Dagster instance with storage in PostgreSQL, of this test alone."""
-    name = f"dagster_{new_id().hex}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'create database "{name}" template {dagster_template}')
-    with dg.instance_for_test(overrides=_overrides(_dagster_url(server_url, name))) as instance:
+    with (
+        dagster_databases.lent() as url,
+        dg.instance_for_test(overrides=_overrides(_dagster_url(url))) as instance,
+    ):
         yield instance
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'drop database "{name}" with (force)')
 
 
 @pytest.fixture
@@ -224,6 +232,6 @@ def _overrides(url: str) -> dict[str, object]:
     return {"storage": storage, "telemetry": {"enabled": False}}
 
 
-def _dagster_url(server_url: str, name: str) -> str:
-    url = make_url(server_url).set(database=name, drivername="postgresql+psycopg2")
-    return url.render_as_string(hide_password=False)
+def _dagster_url(url: str) -> str:
+    named = make_url(url).set(drivername="postgresql+psycopg2")
+    return named.render_as_string(hide_password=False)

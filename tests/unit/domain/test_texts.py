@@ -16,10 +16,12 @@ from dcarbon.domain import eligibility, texts
 from dcarbon.domain.errors import ContractViolation, DCarbonError, InvalidInput
 from dcarbon.domain.states import SyncHealth
 from dcarbon.domain.text import Text
+from dcarbon.domain.texts_administering import ADMINISTERING
 from dcarbon.domain.texts_asking import ASKING
 from dcarbon.domain.texts_authorizing import AUTHORIZING
 from dcarbon.domain.texts_claiming import CLAIMING
 from dcarbon.domain.texts_collecting import COLLECTING
+from dcarbon.domain.texts_deleting import DELETING
 from dcarbon.domain.texts_reporting import REPORTING
 from dcarbon.providers.green_button import oauth_errors
 from dcarbon.providers.utilityapi import returns
@@ -84,11 +86,13 @@ class Place:
 
 @cache
 def sources() -> tuple[Place, ...]:
+    """Return every class and every call."""
     return tuple(
         Place(str(path.relative_to(ROOT)), node)
         for room in ROOMS
         for path in sorted((ROOT / room).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef | ast.Call)
     )
 
 
@@ -99,6 +103,7 @@ def written(node: ast.AST | None) -> set[str]:
     return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
 
 
+@cache
 def error_names() -> set[str]:
     names = {"DCarbonError", "super().__init__"}
     size = 0
@@ -148,6 +153,7 @@ def computed() -> Iterator[tuple[str, str, Place]]:
                     yield place.file, ast.unparse(keyword.value), place
 
 
+@cache
 def known_codes() -> dict[str, str]:
     codes = {code: str(place) for code, place in (*class_codes(), *raised_codes())}
     codes |= {code: file for (file, _), many in COMPUTED.items() for code in many}
@@ -175,14 +181,15 @@ def test_every_code_that_is_put_together_is_accounted_for() -> None:
     "part",
     [
         *("texts_authorizing", "texts_collecting", "texts_asking"),
-        *("texts_claiming", "texts_reporting"),
+        *("texts_claiming", "texts_reporting", "texts_deleting"),
+        "texts_administering",
     ],
 )
 def test_no_code_stands_in_the_catalogue_twice(part: str) -> None:
     tree = ast.parse((ROOT / "dcarbon" / "domain" / f"{part}.py").read_text())
     (catalogue,) = (node for node in ast.walk(tree) if isinstance(node, ast.Dict))
     keys = [next(iter(written(key))) for key in catalogue.keys]
-    parts = (AUTHORIZING, COLLECTING, ASKING, CLAIMING, REPORTING)
+    parts = (AUTHORIZING, COLLECTING, ASKING, CLAIMING, REPORTING, DELETING, ADMINISTERING)
     sizes = sum(map(len, parts))
 
     assert len(keys) == len(set(keys)) > 0
