@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Python processes are started by the dozen: none should compile again what another one has.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo up test check unit integration browser bench lock clean
 

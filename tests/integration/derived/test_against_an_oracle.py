@@ -186,7 +186,7 @@ class World:
 
 
 @settings(
-    max_examples=60,
+    max_examples=35,
     deadline=None,
     derandomize=True,
     database=None,
