@@ -84,8 +84,15 @@ def authorization_intervals(
 
 
 def _collect(runtime: Runtime, config: PullWindow, run_id: str, key: str) -> CollectionOutcome:
-    start, end = config.bounds_for(runtime, UUID(key))
-    return collection.collect(runtime, UUID(key), start=start, end=end, run_id=run_id)
+    asked, order_id = config.asked_for(runtime, UUID(key))
+    return collection.collect(
+        runtime,
+        UUID(key),
+        start=asked.start if asked else None,
+        end=asked.end if asked else None,
+        order_id=order_id,
+        run_id=run_id,
+    )
 
 
 def _recorded(

@@ -18,6 +18,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     field_validator,
@@ -60,11 +61,15 @@ class Settings(BaseModel):
     """Where embedded defaults keep their files: database, landing zone, keys, logs."""
     database_url: SecretStr | None = None
     """PostgreSQL 15 or newer; without it the embedded server under ``directory`` is used."""
+    owner_database_url: SecretStr | None = None
+    """The same database as the owner of its tables, for migrations only: ``database_url`` can then
+    name the role ``dcarbon_app``, which owns nothing and cannot change the audit log."""
     landing_uri: str | None = None
     """Where payloads land: a directory or a URI pyarrow understands (``s3://…``, ``gs://…``)."""
     seal_keys: SecretStr | None = None
-    """Key ring for sealed tokens: ``id:base64`` pairs with commas between, the current one first.
-    With the embedded database a key is made under ``directory`` when none is given."""
+    """Key ring for sealed tokens: ``id:base64`` pairs with commas between. The first is the one to
+    seal with; it does so once ``dcarbon keys rotate`` has put it in force. With the embedded
+    database a key is made under ``directory`` when none is given."""
     seal_keys_file: Path | None = None
     """A file that holds the key ring instead."""
     public_url: str = "http://127.0.0.1:8000"
@@ -90,6 +95,14 @@ class Settings(BaseModel):
     """How long a provider is down before administrators get a mail."""
     run_history_days: int = Field(default=90, ge=1, le=3660)
     """How long Dagster keeps the runs of syncs that went well."""
+    payload_retention_days: int | None = Field(default=2557, ge=1, le=36_600)
+    """How long the utility's answers are kept after access has ended (7 years); ``keep``: for ever.
+    What a final report rests on is kept in any case, here and below."""
+    reading_retention_days: int | None = Field(default=2557, ge=1, le=36_600)
+    """The same for the readings taken from them; never shorter than the answers themselves."""
+    deletion_grace_days: int | None = Field(default=14, ge=0, le=90)
+    """After how long a person's request for deletion is carried out if no administrator decides;
+    ``never``: only when one does."""
     invitation_days: int = Field(default=14, ge=1, le=365)
     """How long the link in an operator's invitation is good."""
     invitations_per_facility: int = Field(default=10, ge=1, le=1000)
@@ -101,7 +114,11 @@ class Settings(BaseModel):
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     """Proxies in front of the web app that set ``X-Forwarded-For`` and ``X-Forwarded-Proto``; what
     more of them say is not believed."""
-    provider_concurrency: int = Field(default=8, ge=1, le=16)
+    trusted_networks: tuple[IPvAnyNetwork, ...] = ()
+    """Networks the proxies lie in, in the environment with commas between; what comes from
+    elsewhere is not believed. Alone, however many lie in them; beside ``trusted_proxies``, at most
+    so many."""
+    provider_concurrency: int = Field(default=16, ge=1, le=16)
     """Requests under way at once per provider; the HTTP client collapses beyond 16."""
     mail_host: str | None = None
     """The SMTP server; without it mails stay in the outbox."""
@@ -135,7 +152,17 @@ class Settings(BaseModel):
     """``name=value`` of a claim that makes somebody an administrator: ``groups=dcarbon-admins``."""
     oidc_ca_file: Path | None = None
     """An extra certificate authority to trust for the issuer only."""
+    audit_heads_file: Path | None = None
+    """Where a line a day proves the audit log, best on another machine's disk; by default
+    ``audit-heads.jsonl`` under ``directory``."""
+    audit_head_emails: tuple[str, ...] = ()
+    """Addresses that get the day's head of the audit log besides the administrators, as an
+    auditor's; in the environment with commas between."""
+    audit_retention_years: int = Field(default=7, ge=1, le=100)
+    """How long entries of the audit log are kept."""
     log_level: str = "INFO"
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """Who reads ``/metrics`` sends this as a bearer token; without it only this machine may."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
 
     @field_validator("public_url")
@@ -143,12 +170,31 @@ class Settings(BaseModel):
     def _no_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")
 
-    @field_validator("oidc_admin_emails", mode="before")
+    @field_validator(
+        "payload_retention_days", "reading_retention_days", "deletion_grace_days", mode="before"
+    )
+    @classmethod
+    def _for_ever(cls, value: object) -> object:
+        # Neither the environment nor TOML has a word for nothing.
+        return None if value in ("keep", "never") else value
+
+    @field_validator("oidc_admin_emails", "audit_head_emails", "trusted_networks", mode="before")
     @classmethod
     def _with_commas(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+    @model_validator(mode="after")
+    def _readings_outlive_payloads(self) -> Self:
+        readings, payloads = self.reading_retention_days, self.payload_retention_days
+        if readings is not None and (payloads is None or payloads > readings):
+            msg = (
+                "reading_retention_days is shorter than payload_retention_days: readings can be "
+                "taken from payloads again, so payloads cannot be kept longer"
+            )
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _company_sign_in_is_whole(self) -> Self:
@@ -169,6 +215,11 @@ class Settings(BaseModel):
             msg = "must be DEBUG, INFO, WARNING or ERROR"
             raise ValueError(msg)
         return value.upper()
+
+    @property
+    def dagster_place(self) -> str:
+        """Where people reach the Dagster UI, without a slash at its end."""
+        return (self.dagster_url or f"http://127.0.0.1:{self.dagster_port}").rstrip("/")
 
     def provider(self, key: str) -> ProviderSettings:
         """Return the settings of one utility, empty when none were given."""

@@ -1,8 +1,10 @@
-"""What stands in the head of each page, by who looks at it, and the tabs of a facility."""
+"""What stands in the head of each page, by who looks at it, and the tabs of a facility and of the
+pages for administrators.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from flask import current_app, request, url_for
@@ -18,13 +20,14 @@ class Entry:
     path: str
     icon: str
     for_signed_in: bool = True
+    for_admins: bool = False
     is_here: bool = False
     is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One page of a facility."""
+    """One page of several about the same."""
 
     label: str
     endpoint: str
@@ -33,7 +36,14 @@ class Tab:
 
 _ENTRIES = (
     Entry("Facilities", "/facilities", "building"),
+    Entry("Administration", "/admin", "shield-lock", for_admins=True),
     Entry("API", "/docs", "code", for_signed_in=False),
+)
+_ADMIN_TABS = (
+    ("Authorizations", "admin_authorizations.index"),
+    ("Audit log", "admin_audit.index"),
+    ("Deletion requests", "admin_deletions.index"),
+    ("System", "admin_system.index"),
 )
 _TABS = (
     ("Overview", "dashboard.facility"),
@@ -42,12 +52,27 @@ _TABS = (
     ("Changes", "changes.show"),
     ("Exports", "exports.show"),
     ("Generation", "generation.show"),
+    ("Activity", "activity.show"),
 )
 
 
 def entries(viewer: Viewer | None) -> list[Entry]:
     """Return the entries for this viewer; which one is open is marked."""
-    return [_marked(entry) for entry in _ENTRIES if viewer or not entry.for_signed_in]
+    return [
+        _marked(entry)
+        for entry in _ENTRIES
+        if (viewer or not entry.for_signed_in)
+        and (not entry.for_admins or (viewer is not None and viewer.is_admin))
+    ]
+
+
+def admin_tabs() -> list[Tab]:
+    """Return the pages for administrators that this application has."""
+    return [
+        Tab(label, endpoint, url_for(endpoint))
+        for label, endpoint in _ADMIN_TABS
+        if endpoint in current_app.view_functions
+    ]
 
 
 def facility_tabs(facility_id: UUID) -> list[Tab]:
@@ -72,4 +97,4 @@ def page_address(after: str | None) -> str:
 def _marked(entry: Entry) -> Entry:
     is_exact = request.path == entry.path
     is_here = is_exact or request.path.startswith(f"{entry.path}/")
-    return Entry(entry.label, entry.path, entry.icon, entry.for_signed_in, is_here, is_exact)
+    return replace(entry, is_here=is_here, is_exact=is_exact)

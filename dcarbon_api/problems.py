@@ -64,6 +64,7 @@ STATUSES: Mapping[type[DCarbonError], int] = {
 """HTTP status by error class; a class not named here takes that of its nearest parent."""
 
 _STATUS_OF_CODE = {
+    "metrics_refused": 403,
     "operator_needed": 403,
     "owner_needed": 403,
     "signature_invalid": 403,

@@ -7,9 +7,8 @@ from multiprocessing.util import Finalize
 
 from flask import Flask
 
-from dcarbon import settings
+from dcarbon import logs, settings
 from dcarbon.services.runtime import open_runtime
-from dcarbon_api import logging_setup
 from dcarbon_api.app import create_app
 
 
@@ -19,7 +18,7 @@ def application() -> Flask:
     Called once in each worker. Raises :class:`SettingsInvalid` naming the setting.
     """
     chosen = settings.load()
-    logging_setup.configure(chosen.log_level)
+    logs.configure(chosen.log_level)
     stack = ExitStack()
     runtime = stack.enter_context(open_runtime(chosen))
     # A forked worker never runs atexit functions; finalizers run there and everywhere else.

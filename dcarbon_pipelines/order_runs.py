@@ -32,6 +32,8 @@ MOST_RUNS = 20
 AGAIN_AFTER_S = 600
 """The same orders are not asked for twice within this time, should their run end without a word."""
 
+CORRELATION = "dcarbon/correlation"
+"""The id that the log of the web app, the work order and the requests to the utility carry."""
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
@@ -51,6 +53,8 @@ class DueOrder(NamedTuple):
     order_id: UUID
     authorization_id: UUID
     attempts: int
+    correlation_id: str | None = None
+    """Of the request or run behind it; asked for only where a run is for one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ def _single(order: DueOrder, now: datetime) -> dg.RunRequest:
             f"dcarbon/{AUTHORIZATION}": authorization,
             "dcarbon/order": str(order.order_id),
             TITLE: "Collect one authorization",
+            **({CORRELATION: order.correlation_id} if order.correlation_id else {}),
         },
     )
 

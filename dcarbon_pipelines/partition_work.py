@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from typing import TypeVar
 
 import dagster as dg
@@ -22,7 +23,8 @@ def each(
     """
     pool = ThreadPoolExecutor(max_workers=workers)
     try:
-        futures = {pool.submit(work, key): key for key in keys}
+        # Each knows of which run it is: threads do not by themselves.
+        futures = {pool.submit(copy_context().run, work, key): key for key in keys}
         for future in as_completed(futures):
             yield futures[future], future
     finally:

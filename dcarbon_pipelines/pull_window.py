@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from pydantic import Field
 
-from dcarbon.db.authorizations import Authorization
-from dcarbon.domain import ranges
-from dcarbon.domain.errors import InvalidInput, NotFound
+from dcarbon.domain.errors import InvalidInput, InvalidTransition
+from dcarbon.domain.ranges import TimeRange
+from dcarbon.services import repulls
+from dcarbon.services.actors import SYSTEM
 from dcarbon.services.runtime import Runtime
-
-LONGEST = timedelta(days=3660)
 
 
 class PullWindow(dg.Config):
@@ -30,7 +29,7 @@ class PullWindow(dg.Config):
     def require_sensible(self, now: datetime) -> None:
         """Stop the run with a sentence for the person who typed it, before anything is fetched."""
         try:
-            self.bounds(ZoneInfo("UTC"), now)
+            self.window(ZoneInfo("UTC"), now)
         except InvalidInput as error:
             raise dg.Failure(
                 description=f"{error.display_message} Nothing was fetched.",
@@ -38,32 +37,28 @@ class PullWindow(dg.Config):
                 allow_retries=False,
             ) from error
 
-    def bounds(self, zone: ZoneInfo, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """Return ``[start, end)`` in UTC, ``(None, None)`` when nothing was asked for.
+    def window(self, zone: ZoneInfo, now: datetime) -> TimeRange | None:
+        """Return ``[start, end)`` in UTC, ``None`` when nothing was asked for.
 
-        Raises :class:`InvalidInput`: ``start_missing`` and the codes of ``domain.ranges``.
+        Raises :class:`InvalidInput` as :func:`dcarbon.services.repulls.window`.
+        """
+        if not self.start and not self.end:
+            return None
+        return repulls.window(self.start or "", self.end, zone=zone, now=now)
+
+    def asked_for(
+        self, runtime: Runtime, authorization_id: UUID
+    ) -> tuple[TimeRange | None, UUID | None]:
+        """Ask for the window as a page of the web app would; return it with its work order.
+
+        There is no order where no window was given, nor where nothing can be fetched: collecting
+        says why.
         """
         if not self.start:
-            if self.end:
-                raise InvalidInput(
-                    "end without start",
-                    code="start_missing",
-                )
             return None, None
-        start = ranges.parse_instant(self.start, zone=zone, name="start")
-        end = ranges.parse_instant(self.end, zone=zone, name="end") if self.end else now
-        asked = ranges.require_range(start, end.astimezone(UTC), now=now, longest=LONGEST)
-        return asked.start, asked.end
-
-    def bounds_for(
-        self, runtime: Runtime, authorization_id: UUID
-    ) -> tuple[datetime | None, datetime | None]:
-        """Return the window in the time zone of the authorization's utility."""
-        if not self.start:
-            return None, None
-        with runtime.sessions() as session:
-            authorization = session.get(Authorization, authorization_id)
-        if authorization is None:
-            raise NotFound("no such authorization")
-        zone = ZoneInfo(runtime.providers.profile(authorization.provider).time_zone)
-        return self.bounds(zone, runtime.now())
+        zone = repulls.zone_of(runtime, authorization_id, actor=SYSTEM)
+        asked = repulls.window(self.start, self.end, zone=zone, now=runtime.now())
+        try:
+            return asked, repulls.ask(runtime, authorization_id, asked, actor=SYSTEM).order_id
+        except InvalidTransition:
+            return asked, None

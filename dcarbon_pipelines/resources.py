@@ -14,19 +14,24 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from dcarbon import settings
+from dcarbon import logs, settings
+from dcarbon.domain import correlation
 from dcarbon.providers.limits import Urgency
 from dcarbon.services.runtime import Runtime, open_runtime
 from dcarbon_pipelines import run_health
+
+
+def _opened() -> AbstractContextManager[Runtime]:
+    chosen = settings.load()
+    logs.configure_ours(chosen.log_level)
+    return open_runtime(chosen, urgency=Urgency.BACKGROUND)
 
 
 @dataclass(slots=True)
 class ProcessRuntime:
     """One runtime for a process. A forked worker opens its own: connections cannot be shared."""
 
-    opening: Callable[[], AbstractContextManager[Runtime]] = field(
-        default=lambda: open_runtime(settings.load(), urgency=Urgency.BACKGROUND)
-    )
+    opening: Callable[[], AbstractContextManager[Runtime]] = _opened
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pid: int | None = None
     _runtime: Runtime | None = None
@@ -72,5 +77,6 @@ class RuntimeResource(dg.ConfigurableResource[Runtime]):
         if context.run is None:
             yield runtime
             return
-        with run_health.pulse(runtime.engine, context.run.run_id):
+        run_id = context.run.run_id
+        with run_health.pulse(runtime.engine, run_id), correlation.following(run_id, run=run_id):
             yield runtime

@@ -4,6 +4,8 @@ Two sensors, one decision: Dagster copies a sensor that is given a job of ops am
 warns of a parameter of its own.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from dcarbon.services import work
@@ -64,9 +66,17 @@ def _requests(
     if new:
         instance.add_dynamic_partitions(AUTHORIZATION, new)
         places = _places(instance)
+    if len(orders) <= order_runs.FEW:
+        orders = _with_ids(runtime, orders)
     requests = order_runs.run_requests(orders, places, now=runtime.now())
     mine = [request for request in requests if request.job_name == job_name]
     return mine or dg.SkipReason("The other sensor of work orders asks for the runs.")
+
+
+def _with_ids(runtime: Runtime, orders: Sequence[DueOrder]) -> list[DueOrder]:
+    """Have each run say which request it follows from; a run for many follows from many."""
+    ids = work.followed_from(runtime.sessions, [order.order_id for order in orders])
+    return [order._replace(correlation_id=ids.get(order.order_id)) for order in orders]
 
 
 def _places(instance: dg.DagsterInstance) -> dict[str, int]:

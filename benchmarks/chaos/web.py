@@ -8,15 +8,14 @@ from multiprocessing.util import Finalize
 from flask import Flask
 
 from benchmarks.chaos.clock import SharedClock
-from dcarbon import settings
+from dcarbon import logs, settings
 from dcarbon.services.runtime import open_runtime
-from dcarbon_api import logging_setup
 from dcarbon_api.app import create_app
 
 
 def make() -> Flask:
     chosen = settings.load()
-    logging_setup.configure(chosen.log_level)
+    logs.configure(chosen.log_level)
     stack = ExitStack()
     runtime = stack.enter_context(open_runtime(chosen, clock=SharedClock.of_environment().now))
     Finalize(None, stack.close, exitpriority=10)

@@ -22,8 +22,10 @@ _COMMANDS = {
     "token": ("dcarbon.cli.token", "Make an API token for a person."),
     "admin": ("dcarbon.cli.admin", "Make administrators."),
     "mailer": ("dcarbon.cli.mailer", "Send queued mails."),
+    "audit": ("dcarbon.cli.audit", "Prove the audit log, export it, and keep its heads."),
+    "retention": ("dcarbon.cli.retention", "Show or erase what is not kept any longer."),
     "migrate": ("dcarbon.cli.migrate", "Bring the database schema up to date."),
-    "keys": ("dcarbon.cli.keys", "Make keys that seal tokens; change the platform's own token."),
+    "keys": ("dcarbon.cli.keys", "Make, list and change the keys that seal tokens."),
 }
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
+import time
+from contextlib import suppress
 
 import click
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from dcarbon import settings
-from dcarbon.services import mails
+from dcarbon import logs, settings
+from dcarbon.db import heartbeats
+from dcarbon.services import mails, signs_of_life
 from dcarbon.services.mails import SendOutcome
 from dcarbon.services.runtime import Runtime, open_runtime
 
 POLL_S = 1.5
 LONGEST_PAUSE_S = 60.0
 """Between two looks while the mail server or the database does not answer."""
+_SIGN_OF_LIFE_S = signs_of_life.EVERY.total_seconds()
 
 log = structlog.get_logger(__name__)
 
@@ -29,11 +32,12 @@ def command(*, once: bool) -> None:
 
     Several may run at once. Ctrl-C stops after the mail under way.
     """
-    _log_as_json()
+    chosen = settings.load()
+    logs.configure(chosen.log_level)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    with open_runtime(settings.load()) as runtime:
+    with open_runtime(chosen) as runtime:
         if runtime.settings.mail_host is None:
             log.warning("no_mail_server_set", setting="DCARBON_MAIL_HOST", mails="stay_in_outbox")
         if once:
@@ -46,9 +50,12 @@ def command(*, once: bool) -> None:
 
 def run(runtime: Runtime, stop: threading.Event) -> None:
     """Look for due mails until told to stop; pause longer while somebody does not answer."""
-    pause = POLL_S
+    pause, told_at = POLL_S, float("-inf")
     while not stop.is_set():
         outcome = _round(runtime)
+        if outcome is not None and time.monotonic() - told_at >= _SIGN_OF_LIFE_S:
+            told_at = time.monotonic()
+            _give_sign_of_life(runtime)
         is_well = outcome is not None and outcome.is_reachable
         pause = POLL_S if is_well else min(pause * 2, LONGEST_PAUSE_S)
         if outcome is None or not outcome.sent:
@@ -64,19 +71,13 @@ def _round(runtime: Runtime) -> SendOutcome | None:
         return None
 
 
+def _give_sign_of_life(runtime: Runtime) -> None:
+    with suppress(OperationalError):
+        signs_of_life.give(runtime, heartbeats.MAILER)
+
+
 def _say(outcome: SendOutcome) -> None:
     click.echo(
         f"Sent {outcome.sent}, put off {outcome.postponed}, given up {outcome.given_up}, "
         f"waiting {outcome.waiting}."
-    )
-
-
-def _log_as_json() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -17,11 +17,15 @@ from dcarbon.db import engine as database
 def command(revision: str, *, check: bool) -> None:
     """Bring the database schema up to date.
 
-    Works on DCARBON_DATABASE_URL, or on the embedded server under .dcarbon/. Safe to run twice and
-    from several places at once. To go back, name an earlier revision or base.
+    Works on DCARBON_OWNER_DATABASE_URL or else DCARBON_DATABASE_URL, or on the embedded server
+    under .dcarbon/. Safe to run twice and from several places at once. To go back, name an earlier
+    revision or base.
     """
     console = Console()
-    with embedded.database_url(settings.load()) as url:
+    chosen = settings.load()
+    with embedded.database_url(chosen) as working_url:
+        owner = chosen.owner_database_url
+        url = owner.get_secret_value() if owner else working_url
         engine = database.create(url)
         try:
             database.require_reachable(engine)

@@ -21,7 +21,7 @@ import httpx2
 from sqlalchemy import make_url
 
 import dcarbon
-from dcarbon.db import embedded, migrate
+from dcarbon.db import embedded, migrate, privileges
 from dcarbon.db import engine as database
 from dcarbon.db.sealing import load_or_create
 from dcarbon.domain.errors import DCarbonError
@@ -77,6 +77,10 @@ def running(settings: Settings, *, with_sandbox: bool, note: Note) -> Iterator[S
         web_port = free_port(settings.web_port)
         stack.web = f"http://127.0.0.1:{web_port}"
         environment[f"{PREFIX}PUBLIC_URL"] = public_url(settings, stack.web)
+        # The web app's pages lead to runs: it has to know where they will be before they are.
+        dagster_port = free_port(settings.dagster_port)
+        stack.dagster = f"http://127.0.0.1:{dagster_port}"
+        environment[f"{PREFIX}DAGSTER_URL"] = stack.dagster
         if with_sandbox:
             note("sandbox utilities")
             _start_sandbox(stack, home)
@@ -84,7 +88,7 @@ def running(settings: Settings, *, with_sandbox: bool, note: Note) -> Iterator[S
         _start_web(stack, home, web_port)
         _spawn(stack, "mailer", [sys.executable, "-m", "dcarbon", "mailer"], home)
         note("Dagster (half a minute)")
-        _start_dagster(stack, home, free_port(settings.dagster_port))
+        _start_dagster(stack, home, dagster_port)
         yield stack
 
 
@@ -124,9 +128,12 @@ def _database(settings: Settings, home: Path, open_parts: ExitStack) -> dict[str
     else:
         product = settings.database_url.get_secret_value()
         dagster = _dagster_database(product)
-    engine = database.create(product)
+    owner = settings.owner_database_url
+    engine = database.create(owner.get_secret_value() if owner else product)
     database.require_reachable(engine)
     migrate.upgrade(engine)
+    if settings.database_url is None:
+        product = privileges.as_app(product, engine)
     engine.dispose()
     # Dagster needs the driver named: a bare postgresql:// is psycopg 3, which breaks its storage.
     driver = make_url(dagster).set(drivername="postgresql+psycopg2")
@@ -193,9 +200,7 @@ def _start_dagster(stack: Stack, home: Path, port: int) -> None:
     dagster_home = home / "dagster"
     dagster_home.mkdir(exist_ok=True)
     (dagster_home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
-    stack.dagster = f"http://127.0.0.1:{port}"
     stack.environment["DAGSTER_HOME"] = str(dagster_home)
-    stack.environment[f"{PREFIX}DAGSTER_URL"] = stack.dagster
     command = [
         sys.executable, "-m", "dagster", "dev", "-m", "dcarbon_pipelines.definitions",
         "--host", "127.0.0.1", "--port", str(port),

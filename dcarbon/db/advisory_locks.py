@@ -14,4 +14,5 @@ class LockNumber(IntEnum):
     """The first of two numbers; the second is the series' stripe."""
     AUDIT_CHAIN = 4_918_275
     DERIVED_ENERGY = 4_918_276
+    ERASING = 4_918_277
     METER_CLAIMS = 5_204_117

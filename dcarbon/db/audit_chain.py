@@ -1,14 +1,13 @@
 """Appending to the audit log and proving it whole: each entry's hash covers the one before.
 
-What is hashed is canonical JSON in the manner of RFC 8785: sorted keys, no spaces, UTF-8. Numbers
-in details are integers, so no question of their writing arises.
+What is hashed, and how a log is proven, stands in ``dcarbon/domain/audit_proof.py``. The function
+``append_audit_entries`` in the database numbers the entries and closes the links: nobody but the
+owner of the tables can write others.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,27 +15,32 @@ from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, Text, cast, func, select, text
 from sqlalchemy.orm import Session
 
-from dcarbon.db import binary_copy as bc
-from dcarbon.db.advisory_locks import LockNumber
-from dcarbon.db.audit import AuditEntry
+from dcarbon.db import audit_commits
+from dcarbon.db.audit import AuditCheckpoint, AuditEntry
+from dcarbon.domain import audit_proof
+from dcarbon.domain.audit_proof import Head, Proof, Verdict
 from dcarbon.domain.errors import AuditEntryInvalid
 
-GENESIS = bytes(32)
+GENESIS = bytes.fromhex(audit_proof.GENESIS)
 """What the first entry is chained to."""
-_LOCK = LockNumber.AUDIT_CHAIN.value
 _STREAMED = 2_000
-# Everybody who appends waits for the one before: plain statements, and few, keep that short.
-_LAST = "select seq, hash from audit_entries order by seq desc limit 1"
-_APPEND = """
-insert into audit_entries (seq, at, event, actor_kind, actor_id, facility_id, authorization_id, ip,
-                           details, previous_hash, hash)
-values (%(seq)s, %(at)s, %(event)s, %(actor_kind)s, %(actor_id)s, %(facility_id)s,
-        %(authorization_id)s, %(ip)s, %(details)s, %(previous_hash)s, %(hash)s)
-"""
+# As text where the database writes it as we do: a long log is read in half the time.
+_STATED = select(
+    AuditEntry.seq,
+    AuditEntry.at,
+    AuditEntry.event,
+    AuditEntry.actor_kind,
+    cast(AuditEntry.actor_id, Text).label("actor_id"),
+    cast(AuditEntry.facility_id, Text).label("facility_id"),
+    cast(AuditEntry.authorization_id, Text).label("authorization_id"),
+    AuditEntry.ip,
+    AuditEntry.details,
+    func.encode(AuditEntry.previous_hash, "hex").label("previous_hash"),
+    func.encode(AuditEntry.hash, "hex").label("hash"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +62,12 @@ class NewEntry:
 
 
 def append(session: Session, entries: Sequence[NewEntry]) -> None:
-    """Append entries in the order given, in the caller's transaction.
+    """Append entries in the order given, in the caller's transaction, when it commits.
 
-    Appends wait for each other until the transaction ends: do it last. Raises
-    :class:`AuditEntryInvalid` for an entry that cannot be kept exactly.
+    Raises :class:`AuditEntryInvalid` for an entry that cannot be kept exactly.
     """
-    if not entries:
-        return
-    rows = [_row(entry) for entry in entries]
-    connection = bc.connection_of(session)
-    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
-    last = connection.execute(_LAST).fetchone()
-    seq, previous = last or (0, GENESIS)
-    for row in rows:
-        seq += 1
-        row |= {"seq": seq, "previous_hash": previous}
-        previous = row["hash"] = _hash(row)
-    with connection.cursor() as cursor:
-        cursor.executemany(_APPEND, [row | {"details": Jsonb(row["details"])} for row in rows])
+    if entries:
+        audit_commits.append(session, [_body(entry) for entry in entries])
 
 
 def verify(session: Session) -> int | None:
@@ -83,17 +75,37 @@ def verify(session: Session) -> int | None:
 
     Entries missing at the end are found only by comparing :func:`head` with one kept elsewhere.
     """
-    columns = AuditEntry.__table__.columns
-    ordered = select(*columns).order_by(AuditEntry.seq).execution_options(yield_per=_STREAMED)
-    expected, previous = 1, GENESIS
-    with session.execute(ordered) as found:
-        for one in found.mappings():
-            row = dict(one)
-            is_next = row["seq"] == expected and row["previous_hash"] == previous
-            if not is_next or _hash(row) != row["hash"]:
-                return expected
-            expected, previous = expected + 1, row["hash"]
-    return None
+    findings = prove(session).findings
+    return findings[0].first if findings else None
+
+
+def prove(
+    session: Session,
+    *,
+    heads: Iterable[Head] = (),
+    since: int = 0,
+    told: Callable[[int], None] | None = None,
+) -> Verdict:
+    """Read the log and say whether it is as it was written, and fits the kept ``heads``.
+
+    ``since``: only entries from this number on. ``told`` hears of each entry read.
+    """
+    # Before the entries are read: what is removed meanwhile is still among them.
+    removed_through = _removed_through(session)
+    proof = Proof(heads, since=since)
+    for entry in stated_entries(session, AuditEntry.seq >= since):
+        proof.take(entry)
+        if told is not None:
+            told(entry["seq"])
+    return proof.verdict(removed_through=removed_through)
+
+
+def stated_entries(session: Session, *conditions: ColumnElement[bool]) -> Iterator[dict[str, Any]]:
+    """Yield entries, oldest first, as they are hashed and exported, with ``hash`` in hex."""
+    chosen = _STATED.where(*conditions).order_by(AuditEntry.seq)
+    with session.execute(chosen.execution_options(yield_per=_STREAMED)) as found:
+        for row in found:
+            yield _stated(row)
 
 
 def head(session: Session) -> tuple[int, bytes]:
@@ -104,45 +116,64 @@ def head(session: Session) -> tuple[int, bytes]:
     return (last.seq, last.hash) if last else (0, GENESIS)
 
 
-def canonical(value: Any) -> bytes:
-    """Return the canonical JSON of strings, integers, booleans, ``None``, lists and mappings."""
-    written = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return written.encode("utf-8")
+def remove_through(session: Session, last: int) -> AuditCheckpoint:
+    """Remove the entries up to ``last``, in the caller's transaction; return what the database
+    notes of it.
+
+    The caller appends an entry that says so. The database refuses entries younger than a year,
+    and the last one there is.
+    """
+    removed = select(AuditCheckpoint).from_statement(
+        text("select * from remove_audit_entries(:last)")
+    )
+    checkpoint: AuditCheckpoint = session.execute(removed, {"last": last}).scalar_one()
+    return checkpoint
 
 
-def _hash(row: Mapping[str, Any]) -> bytes:
-    stated = {
-        "seq": row["seq"],
-        "at": row["at"].astimezone(UTC).isoformat(timespec="microseconds"),
-        "event": row["event"],
-        "actor_kind": row["actor_kind"],
-        "actor_id": _text(row["actor_id"]),
-        "facility_id": _text(row["facility_id"]),
-        "authorization_id": _text(row["authorization_id"]),
-        "ip": _text(row["ip"]),
-        "details": row["details"],
-        "previous_hash": row["previous_hash"].hex(),
+def _removed_through(session: Session) -> int:
+    """Return up to where the database lets old entries be missing."""
+    return session.scalar(select(func.max(AuditCheckpoint.last_seq))) or 0
+
+
+def _stated(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "at": _moment(row.at),
+        "event": row.event,
+        "actor_kind": row.actor_kind,
+        "actor_id": row.actor_id,
+        "facility_id": row.facility_id,
+        "authorization_id": row.authorization_id,
+        "ip": _text(row.ip),
+        "details": row.details,
+        "previous_hash": row.previous_hash,
+        "hash": row.hash,
     }
-    return hashlib.sha256(canonical(stated)).digest()
 
 
-def _row(entry: NewEntry) -> dict[str, Any]:
+def _body(entry: NewEntry) -> str:
+    """Return what is hashed as far as it is known: number and link follow, being last by name."""
     if entry.at.tzinfo is None:
         raise AuditEntryInvalid(f"{entry.event}: the time has no zone")
     try:
         ip = None if entry.ip is None else str(ip_address(entry.ip))
     except ValueError as error:
         raise AuditEntryInvalid(f"{entry.event}: the address is no IP address") from error
-    return {
-        "at": entry.at,
+    stated = {
+        "at": _moment(entry.at),
         "event": entry.event,
         "actor_kind": entry.actor_kind,
-        "actor_id": entry.actor_id,
-        "facility_id": entry.facility_id,
-        "authorization_id": entry.authorization_id,
+        "actor_id": _text(entry.actor_id),
+        "facility_id": _text(entry.facility_id),
+        "authorization_id": _text(entry.authorization_id),
         "ip": ip,
         "details": _plain(entry.details, entry.event),
     }
+    return audit_proof.canonical(stated).decode("utf-8").removesuffix("}")
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _plain(value: Any, event: str) -> Any:

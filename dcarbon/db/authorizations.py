@@ -48,6 +48,14 @@ class Authorization(Base):
         Index(None, "facility_id"),
         Index("ix_authorizations_due", "shard", "id", postgresql_where="status = 'authorized'"),
         Index(None, "provider", "external_id"),
+        Index(None, "created_at", "id"),
+        Index(None, "utility", "id"),
+        Index(None, "requested_by"),
+        Index(
+            "ix_authorizations_ended",
+            "status_at",
+            postgresql_where="status = 'revoked' and readings_erased_at is null",
+        ),
     )
 
     id: Mapped[Id]
@@ -82,6 +90,10 @@ class Authorization(Base):
     retried_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     consent_told_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When people were last told that the consent ends; which countdown that was follows."""
+    payloads_erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When its payloads were deleted after its end, save those a final report rests on."""
+    readings_erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """The same of its readings."""
 
 
 class Grant(Base):

@@ -9,7 +9,10 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from dcarbon.db import tables  # noqa: F401 — foreign keys resolve only when all tables are known
+from dcarbon.db import (
+    audit_commits,
+    tables,  # noqa: F401 — foreign keys resolve only when all tables are known
+)
 from dcarbon.domain.errors import SettingsInvalid
 
 Sessions = sessionmaker[Session]
@@ -87,7 +90,9 @@ def sessions(engine: Engine) -> Sessions:
     A session left without a commit rolls back, and the driver then forgets the statements the
     server has prepared: what only reads, in a loop over many, is best committed too.
     """
-    return sessionmaker(engine, expire_on_commit=False)
+    made = sessionmaker(engine, expire_on_commit=False)
+    audit_commits.watch(made)
+    return made
 
 
 def read_alone(session: Session) -> None:

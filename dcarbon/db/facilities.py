@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     CheckConstraint,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -34,10 +35,21 @@ class Facility(Base):
             "auth_status in ('pending', 'authorized', 'failed', 'expired', 'revoked')",
             name="auth_status",
         ),
+        Index(None, "found_by"),
+        Index(
+            "ix_facilities_found_by_parts",
+            "found_by",
+            postgresql_using="gin",
+            postgresql_ops={"found_by": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(Text)
+    found_by: Mapped[str | None] = mapped_column(
+        Text, Computed("lower(name)", persisted=True), deferred=True
+    )
+    """What administrators find a facility by; made by the server."""
     account_kind: Mapped[str] = mapped_column(Text)
     street: Mapped[str] = mapped_column(Text, default="")
     city: Mapped[str] = mapped_column(Text, default="")
@@ -55,6 +67,8 @@ class Facility(Base):
     auth_status: Mapped[str | None] = mapped_column(Text)
     last_sync: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[Instant] = mapped_column(server_default=func.now())
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When it was deleted at its owner's request; the row stays, for what refers to it."""
 
 
 class FacilityRole(Base):

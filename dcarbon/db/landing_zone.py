@@ -22,6 +22,7 @@ from dcarbon.domain.errors import PayloadCorrupt, PayloadMissing
 
 _CODEC = "zstd"
 _CHUNK = 1 << 20
+_ASIDE = "leaving"
 
 
 class LandingZone:
@@ -86,6 +87,34 @@ class LandingZone:
     def exists(self, digest: bytes) -> bool:
         info = self._files.get_file_info(self._path(digest))
         return bool(info.type == fs.FileType.File)
+
+    def set_aside(self, digest: bytes) -> None:
+        """Take bytes out of the way before they are deleted for good: :meth:`get` no longer finds
+        them, the same bytes landing again are written anew, and they can be brought back.
+        """
+        self._files.create_dir(f"{self._root}/{_ASIDE}", recursive=True)
+        self._files.move(self._path(digest), self._aside(digest))
+
+    def bring_back(self, digest: bytes) -> None:
+        """Undo :meth:`set_aside`; harmless where nothing was set aside."""
+        if not self._is_aside(digest):
+            return
+        if self.exists(digest):
+            self._files.delete_file(self._aside(digest))
+        else:
+            self._settle(self._aside(digest), digest)
+
+    def delete_aside(self, digest: bytes) -> None:
+        """Delete bytes that were set aside, for good; harmless where there are none."""
+        if self._is_aside(digest):
+            self._files.delete_file(self._aside(digest))
+
+    def _is_aside(self, digest: bytes) -> bool:
+        info = self._files.get_file_info(self._aside(digest))
+        return bool(info.type == fs.FileType.File)
+
+    def _aside(self, digest: bytes) -> str:
+        return f"{self._root}/{_ASIDE}/{digest.hex()}.zst"
 
     def _path(self, digest: bytes) -> str:
         name = digest.hex()

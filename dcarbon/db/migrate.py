@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
+from dcarbon.db import privileges
 from dcarbon.db.advisory_locks import LockNumber
 from dcarbon.domain.errors import SettingsInvalid
 
@@ -18,8 +21,11 @@ _LOCK = LockNumber.MIGRATIONS.value
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up to ``revision``. Raises :class:`SettingsInvalid` (``schema_ahead``)."""
-    _run(engine, command.upgrade, revision)
+    """Bring the schema up to ``revision`` and let the product's role work with it.
+
+    Raises :class:`SettingsInvalid` (``schema_ahead``).
+    """
+    _run(engine, command.upgrade, revision, then=privileges.grant)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -33,6 +39,7 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def head() -> str | None:
     """Return the newest revision this code knows."""
     return ScriptDirectory.from_config(_config()).get_current_head()
@@ -44,13 +51,21 @@ def revisions() -> list[str]:
     return [each.revision for each in script.walk_revisions()][::-1]
 
 
-def _run(engine: Engine, action: object, revision: str) -> None:
+def _run(
+    engine: Engine,
+    action: object,
+    revision: str,
+    *,
+    then: Callable[[Connection], None] | None = None,
+) -> None:
     config = _config()
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         _require_known(MigrationContext.configure(connection).get_current_revision())
         config.attributes["connection"] = connection
         action(config, revision)  # type: ignore[operator]
+        if then is not None:
+            then(connection)
 
 
 def _require_known(revision: str | None) -> None:

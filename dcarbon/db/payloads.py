@@ -26,9 +26,16 @@ on conflict (facility_id, sha256) do nothing
 returning facility_id, sha256, id
 """
 _KNOWN = """
-select p.facility_id, p.sha256, p.id
+select p.facility_id, p.sha256, p.id, p.erased_at is not null
 from unnest(%(facility_id)s::uuid[], %(sha256)s::bytea[]) as k(facility_id, sha256)
 join landed_payloads p on p.facility_id = k.facility_id and p.sha256 = k.sha256
+"""
+_LANDED_AGAIN = """
+update landed_payloads
+set erased_at = null, facility_id = %(facility_id)s, authorization_id = %(authorization_id)s,
+    source = %(source)s, received_at = %(received_at)s, clock = %(clock)s, state = 'landed',
+    parser = null, stated_at = null
+where id = %(id)s
 """
 _CLOCK = "update landed_payloads set clock = %(clock)s where id = %(id)s"
 _MARK = """
@@ -69,6 +76,7 @@ class LandedPayload(Base):
         ),
         CheckConstraint("clock in ('utc', 'local')", name="clock"),
         Index("uq_landed_payloads_bytes", "facility_id", "sha256", unique=True),
+        Index(None, "sha256"),
         Index(None, "authorization_id", "received_at"),
     )
 
@@ -96,6 +104,8 @@ class LandedPayload(Base):
     error_detail: Mapped[str | None] = mapped_column(Text)
     warnings: Mapped[int] = mapped_column(default=0)
     parsed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """Since when its bytes are not kept any more; the row says what there was. ``None``: kept."""
 
 
 class AwaitedBatch(Base):
@@ -140,12 +150,18 @@ def record(session: Session, given: Sequence[Mapping[str, Any]]) -> list[UUID]:
     made = connection.execute(_RECORD, _columns(given, _RECORDED)).fetchall()
     identities = {(facility_id, digest): identity for facility_id, digest, identity in made}
     known = [one for one in given if (one["facility_id"], one["sha256"]) not in identities]
+    erased = set()
     if known:
-        for facility_id, digest, identity in connection.execute(_KNOWN, _columns(known, _RECORDED)):
+        found = connection.execute(_KNOWN, _columns(known, _RECORDED))
+        for facility_id, digest, identity, is_erased in found:
             identities[facility_id, digest] = identity
+            if is_erased:
+                erased.add(identity)
     for one in known:
-        if one["clock"]:
-            identity = identities[one["facility_id"], one["sha256"]]
+        identity = identities[one["facility_id"], one["sha256"]]
+        if identity in erased:
+            connection.execute(_LANDED_AGAIN, {**one, "id": identity})
+        elif one["clock"]:
             connection.execute(_CLOCK, {"clock": one["clock"], "id": identity})
     return [identities[one["facility_id"], one["sha256"]] for one in given]
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -29,14 +30,26 @@ class Person(Base):
     __table_args__ = (
         CheckConstraint("account_kind in ('commercial', 'residential')", name="account_kind"),
         CheckConstraint("email = lower(email)", name="email_lower"),
+        Index(
+            "ix_people_found_by_parts",
+            "found_by",
+            postgresql_using="gin",
+            postgresql_ops={"found_by": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text, default="")
     account_kind: Mapped[str] = mapped_column(Text)
+    found_by: Mapped[str | None] = mapped_column(
+        Text, Computed("lower(name || ' ' || email)", persisted=True), deferred=True
+    )
+    """What administrators find somebody by; made by the server."""
     is_admin: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[Instant] = mapped_column(server_default=func.now())
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When name and address were deleted at the person's request; the row stays, without them."""
 
 
 class ApiToken(Base):

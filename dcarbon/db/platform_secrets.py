@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
 from dcarbon.db.provider_states import PlatformSecret
-from dcarbon.db.sealing import KeyRing
+from dcarbon.db.sealing import Sealer
 from dcarbon.domain.secrets import Secret
 
 
-def read(sessions: Sessions, keys: KeyRing, *, provider: str, name: str) -> Secret | None:
+def read(sessions: Sessions, keys: Sealer, *, provider: str, name: str) -> Secret | None:
     """Return the secret in force, if one was set."""
     with sessions() as session:
         row = _current(session, provider, name)
@@ -26,7 +26,7 @@ def read(sessions: Sessions, keys: KeyRing, *, provider: str, name: str) -> Secr
 
 def replace(
     session: Session,
-    keys: KeyRing,
+    keys: Sealer,
     secret: Secret,
     *,
     provider: str,

@@ -11,9 +11,10 @@ import binascii
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -27,6 +28,14 @@ _VERSION = 1
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _LONGEST_ID = 32
+
+
+class Sealer(Protocol):
+    """What seals and opens: a ring of keys, or the keys as a running process holds them."""
+
+    def seal(self, plain: bytes, *, bound_to: UUID) -> bytes: ...
+
+    def open(self, sealed: bytes, *, bound_to: UUID) -> bytes: ...
 
 
 class KeyRing:
@@ -69,6 +78,19 @@ class KeyRing:
         """The id of the key that seals."""
         return self._current
 
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all keys, the current one's first."""
+        return list(self._keys)
+
+    def sealing_with(self, key_id: str) -> Self:
+        """Return the same keys with another one of them current."""
+        return type(self)({key_id: self._keys[key_id], **self._keys})
+
+    def joined(self, other: KeyRing) -> Self:
+        """Return these keys and those of the other ring that have ids of their own."""
+        return type(self)(self._keys | {k: v for k, v in other._keys.items() if k not in self.ids})
+
     def reveal(self) -> str:
         """Return the ring as :meth:`parse` reads it: for the key file only."""
         pairs = ((name, base64.b64encode(key).decode()) for name, key in self._keys.items())
@@ -76,28 +98,32 @@ class KeyRing:
 
     def seal(self, plain: bytes, *, bound_to: UUID) -> bytes:
         """Encrypt ``plain`` so that it opens only for the row ``bound_to``."""
-        header = bytes([_VERSION, len(self._current)]) + self._current.encode("ascii")
+        begins = header(self._current)
         nonce = os.urandom(_NONCE_BYTES)
         cipher = self._ciphers[self._current]
-        return header + nonce + cipher.encrypt(nonce, plain, header + bound_to.bytes)
+        return begins + nonce + cipher.encrypt(nonce, plain, begins + bound_to.bytes)
 
     def open(self, sealed: bytes, *, bound_to: UUID) -> bytes:
         """Decrypt what :meth:`seal` made.
 
-        Raises :class:`SealBroken` when it was changed, belongs to another row or needs a key that
-        is not in the ring.
+        Raises :class:`SealBroken` when it was changed, belongs to another row or was sealed with
+        another key of this id, and ``seal_key_missing`` when its key is not in the ring.
         """
-        header, key_id = _header(sealed)
+        begins, key_id = _parted(sealed)
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise SealBroken(f"the key with the id {key_id!r} is not in the ring")
-        nonce = sealed[len(header) : len(header) + _NONCE_BYTES]
+            detail = f"the key with the id {key_id!r} is not in the ring"
+            raise SealBroken(detail, code="seal_key_missing")
+        nonce = sealed[len(begins) : len(begins) + _NONCE_BYTES]
         try:
             return cipher.decrypt(
-                nonce, sealed[len(header) + _NONCE_BYTES :], header + bound_to.bytes
+                nonce, sealed[len(begins) + _NONCE_BYTES :], begins + bound_to.bytes
             )
         except (InvalidTag, ValueError) as error:
-            raise SealBroken("a sealed secret was changed or belongs to another row") from error
+            raise SealBroken(
+                "a sealed secret was changed, belongs to another row, or was sealed with another "
+                f"key that has the id {key_id!r}"
+            ) from error
 
     def derived(self, purpose: str) -> list[bytes]:
         """Return 32 bytes for another purpose from each key, the current one's first (RFC 5869)."""
@@ -108,7 +134,7 @@ class KeyRing:
 
     def is_current(self, sealed: bytes) -> bool:
         """Say whether this was sealed with the current key; if not, it is due to be sealed anew."""
-        return _header(sealed)[1] == self._current
+        return _parted(sealed)[1] == self._current
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self._ciphers)}: ***)"
@@ -122,38 +148,66 @@ def load_or_create(path: Path) -> KeyRing:
 
     Raises :class:`SettingsInvalid` when others than its owner may read the file.
     """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(path, KeyRing.generate())
+        try:
+            # A link, unlike a rename, never replaces the key another process has just made.
+            with suppress(FileExistsError):
+                path.hardlink_to(temporary)
+        finally:
+            temporary.unlink()
+    return load(path)
+
+
+def load(path: Path) -> KeyRing:
+    """Return the ring in a key file.
+
+    Raises :class:`SettingsInvalid` when there is none or others than its owner may read it.
+    """
     try:
-        _create(path, KeyRing.generate().reveal())
-    except FileExistsError:
         mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise _refused(f"the key file can be read by others; run: chmod 600 {path}") from None
-    return KeyRing.parse(path.read_text(encoding="ascii"))
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refused(f"the key file {path} cannot be read") from error
+    if mode & 0o077:
+        raise _refused(f"the key file can be read by others; run: chmod 600 {path}")
+    return KeyRing.parse(text)
 
 
-def _create(path: Path, text: str) -> None:
-    """Put a whole file at ``path`` at once. Raises ``FileExistsError`` when one is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        raise FileExistsError(path)
+def replace(path: Path, ring: KeyRing) -> None:
+    """Put a ring into a key file in place of the one there, for the same owner, at once."""
+    owner = path.stat()
+    temporary = _beside(path, ring)
+    try:
+        if os.geteuid() == 0:
+            os.chown(temporary, owner.st_uid, owner.st_gid)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, ring: KeyRing) -> Path:
+    """Write a ring to a new file beside ``path``, for its owner alone, and return where."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, never replaces the key another process has just made.
-        path.hardlink_to(temporary)
-    finally:
-        temporary.unlink()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(ring.reveal() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
 
 
-def _header(sealed: bytes) -> tuple[bytes, str]:
+def header(key_id: str) -> bytes:
+    """Return the bytes with which everything begins that this key has sealed."""
+    return bytes([_VERSION, len(key_id)]) + key_id.encode("ascii")
+
+
+def _parted(sealed: bytes) -> tuple[bytes, str]:
     if len(sealed) < 2 or sealed[0] != _VERSION:  # noqa: PLR2004 — version and length
         raise SealBroken("a sealed secret has an unknown envelope")
-    header = sealed[: 2 + sealed[1]]
-    return header, header[2:].decode("ascii", "replace")
+    begins = sealed[: 2 + sealed[1]]
+    return begins, begins[2:].decode("ascii", "replace")
 
 
 def _refused(reason: str) -> SettingsInvalid:

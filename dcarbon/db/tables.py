@@ -1,8 +1,10 @@
 """All tables in one import, for migrations and for tests that compare them with the models."""
 
-from dcarbon.db.audit import AuditEntry
+from dcarbon.db.audit import AuditCheckpoint, AuditEntry
 from dcarbon.db.authorizations import Authorization, AuthorizationSession, Grant
 from dcarbon.db.base import Base
+from dcarbon.db.bulk_actions import BulkAction, BulkActionItem
+from dcarbon.db.deletions import DeletionRequest, LeavingPayload
 from dcarbon.db.derived_energy import (
     ChangedSeriesDays,
     ChangedUnitMonths,
@@ -13,6 +15,7 @@ from dcarbon.db.derived_energy import (
 from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.generating_units import ChannelEligibility, GeneratingUnit, MeterClaim
 from dcarbon.db.generation_reports import GenerationReport, LedgerEntry
+from dcarbon.db.heartbeats import Heartbeat
 from dcarbon.db.interval_days import (
     IntervalDay,
     IntervalDayHistory,
@@ -31,6 +34,7 @@ from dcarbon.db.provider_states import (
 )
 from dcarbon.db.registrations import Invitation, Registration
 from dcarbon.db.replays import Replay
+from dcarbon.db.sealing_keys import SealingKey
 from dcarbon.db.sign_in import SignInLink, WebSession
 from dcarbon.db.work_orders import SyncAttempt, WorkOrder
 
@@ -38,25 +42,31 @@ metadata = Base.metadata
 
 __all__ = [
     "ApiToken",
+    "AuditCheckpoint",
     "AuditEntry",
     "Authorization",
     "AuthorizationSession",
     "AwaitedBatch",
+    "BulkAction",
+    "BulkActionItem",
     "ChangedSeriesDays",
     "ChangedUnitMonths",
     "ChannelEligibility",
     "CoverageDay",
     "DailyEnergy",
+    "DeletionRequest",
     "Facility",
     "FacilityRole",
     "GeneratingUnit",
     "GenerationReport",
     "Grant",
+    "Heartbeat",
     "HourlyExportDay",
     "IntervalDay",
     "IntervalDayHistory",
     "Invitation",
     "LandedPayload",
+    "LeavingPayload",
     "LedgerEntry",
     "Mail",
     "Meter",
@@ -72,6 +82,7 @@ __all__ = [
     "ProviderTurn",
     "Registration",
     "Replay",
+    "SealingKey",
     "Series",
     "SignInLink",
     "SyncAttempt",

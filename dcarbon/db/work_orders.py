@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dcarbon.db.base import Base, Id, Instant
+from dcarbon.domain import correlation
 
 
 class WorkOrder(Base):
@@ -22,6 +23,7 @@ class WorkOrder(Base):
         CheckConstraint("outcome in ('done', 'given_up', 'cancelled')", name="outcome"),
         Index("ix_work_orders_open", "not_before", postgresql_where="done_at is null"),
         Index(None, "authorization_id"),
+        Index(None, "done_at"),
     )
 
     id: Mapped[Id]
@@ -41,6 +43,8 @@ class WorkOrder(Base):
     """What people may watch while it runs: meters found, days in, per meter."""
     done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     outcome: Mapped[str | None] = mapped_column(Text)
+    correlation_id: Mapped[str | None] = mapped_column(Text, default=correlation.current)
+    """Of the request or run that asked for it; ``None`` where nothing has one."""
 
 
 class SyncAttempt(Base):

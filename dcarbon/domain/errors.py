@@ -262,6 +262,12 @@ class AuditEntryInvalid(DCarbonError):
     code = "audit_entry_invalid"
 
 
+class AuditLogBroken(DCarbonError):
+    """An administrator acts: entries of the audit log are not as they were written."""
+
+    code = "audit_log_broken"
+
+
 class MailServerUnavailable(DCarbonError):
     """We wait, or an administrator acts: the mail server is down, or does not take our mail now."""
 

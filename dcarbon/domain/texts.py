@@ -2,9 +2,10 @@
 
 The words stand in ``texts_authorizing`` (coming to and losing a utility's consent),
 ``texts_collecting`` (what a utility sends), ``texts_claiming`` (what is claimed from readings),
-``texts_reporting`` (what is reported to a registry) and ``texts_asking`` (what people and programs
-ask of us, and the house itself). Texts with a name or a number in them are made where the failure
-is raised; the one here stands for the same code where those are not at hand.
+``texts_reporting`` (what is reported to a registry), ``texts_deleting`` (what is to be deleted),
+``texts_administering`` (what administrators do) and ``texts_asking`` (what people and programs ask
+of us, and the house itself). Texts with a name or a number in them are made where the failure is
+raised; the one here stands for the same code where those are not at hand.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dcarbon.domain.text import Text
+from dcarbon.domain.texts_administering import ADMINISTERING
 from dcarbon.domain.texts_asking import ASKING
 from dcarbon.domain.texts_authorizing import AUTHORIZING
 from dcarbon.domain.texts_claiming import CLAIMING
 from dcarbon.domain.texts_collecting import COLLECTING
+from dcarbon.domain.texts_deleting import DELETING
 from dcarbon.domain.texts_reporting import REPORTING
 
 __all__ = ["NOTICES", "TEXTS", "Text", "of"]
@@ -26,6 +29,8 @@ TEXTS: Mapping[str, Text] = {
     **ASKING,
     **CLAIMING,
     **REPORTING,
+    **DELETING,
+    **ADMINISTERING,
 }
 
 NOTICES: Mapping[str, Text] = {

@@ -17,6 +17,12 @@ ASKING: Mapping[str, Text] = {
         "Something went wrong on our side. We have been told.",
         "Please try again later.",
     ),
+    "metrics_refused": Text(
+        "These figures are not for everybody",
+        "The figures are read on this machine, or with the token in the setting "
+        "DCARBON_METRICS_TOKEN.",
+        "Please ask whoever runs this installation for it, and send it as a bearer token.",
+    ),
     "not_ready": Text(
         "The service is not ready yet",
         "The service is not ready yet.",
@@ -48,10 +54,46 @@ ASKING: Mapping[str, Text] = {
     "seal_broken": Text(
         "A stored secret could not be opened", "A stored secret could not be opened.", _ADMIN
     ),
+    "seal_key_missing": Text(
+        "A stored secret could not be opened",
+        "A key that stored secrets are sealed with is not here. Nothing is lost.",
+        "An administrator has to put it back.",
+    ),
+    "seal_key_wrong": Text(
+        "A stored secret could not be opened",
+        "A key is not the one that stored secrets are sealed with. Nothing is lost.",
+        "An administrator has to put the right one back.",
+    ),
+    "seal_key_here": Text(
+        "The key is not lost",
+        "This key is there, so nothing was given up.",
+        "Run: dcarbon keys list",
+    ),
+    "no_such_key": Text(
+        "No such key",
+        "No key with this id has ever sealed anything here.",
+        "Run: dcarbon keys list",
+    ),
+    "keys_changed_meanwhile": Text(
+        "Another key was put in force meanwhile",
+        "Another key was put in force meanwhile. What was done so far is kept.",
+        "Run it again with the settings that name that key.",
+    ),
     "audit_entry_invalid": Text(
         "Something went wrong on our side",
         "The audit log could not take an entry, so nothing was changed. We have been told.",
         "Please try again later.",
+    ),
+    "audit_log_broken": Text(
+        "The audit log is not as it was written",
+        "Entries of the audit log were changed or are missing.",
+        "Run: dcarbon audit verify. It names the entries. Keep a copy of the database as it is now "
+        "before anything else, and find out who can reach it as its owner.",
+    ),
+    "audit_heads_unreadable": Text(
+        "The kept heads of the audit log cannot be used",
+        "The file that proves the audit log cannot be read or written.",
+        "Look at its rights and its disk, or set DCARBON_AUDIT_HEADS_FILE.",
     ),
     "access_undeclared": Text(
         "Something went wrong on our side",
@@ -279,6 +321,26 @@ ASKING: Mapping[str, Text] = {
         "Too many readings for a workbook",
         "These are more readings than a workbook takes.",
         "Please take CSV or Parquet, or a shorter range.",
+    ),
+    "event_unknown": Text(
+        "There is no such event",
+        "This is none of the events that the audit log records.",
+        "Choose one from the list, or leave it empty for all.",
+    ),
+    "ip_unreadable": Text(
+        "This is not an IP address",
+        "This is neither an IP address nor a network.",
+        "Write an address like 203.0.113.9, or a network like 203.0.113.0/24.",
+    ),
+    "too_many_named": Text(
+        "Too many have this name",
+        "More than 200 people, facilities or authorizations have this name.",
+        "Type more of it, or the id.",
+    ),
+    "search_too_long": Text(
+        "The search takes too long",
+        "The search takes too long over so many entries.",
+        "Add a range of time, a facility or a person.",
     ),
     "export_interrupted": Text(
         "The export was broken off",

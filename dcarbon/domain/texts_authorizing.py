@@ -157,6 +157,11 @@ AUTHORIZING: Mapping[str, Text] = {
         "kept.",
         "To collect again, please authorize the utility again.",
     ),
+    "seal_key_lost": Text(
+        "Needs reauthorization",
+        "DCarbon has lost its own key to the access you gave. What was collected is kept.",
+        "To go on, please authorize the utility again.",
+    ),
     "access_ended": Text(
         "The access was ended",
         "The access to this facility's readings was ended here.",

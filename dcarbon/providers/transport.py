@@ -20,6 +20,7 @@ from typing import Self
 
 import httpx2
 
+from dcarbon.domain import correlation
 from dcarbon.domain.errors import (
     ClientCredentialsRejected,
     ContractViolation,
@@ -30,6 +31,7 @@ from dcarbon.domain.errors import (
     ResourceMissing,
     SettingsInvalid,
 )
+from dcarbon.providers import request_log
 from dcarbon.providers.breaker import Breaker
 from dcarbon.providers.limits import RateLimiter
 
@@ -196,8 +198,10 @@ class Transport:
             self._breaker.require_open()
         if self._limiter is not None:
             self._limiter.acquire()
-        given = {"Accept": accept, **(headers or {})}
-        response = self._send_watched(self._breaker, method, target, given, content)
+        given = {"Accept": accept, **_named(), **(headers or {})}
+        with request_log.line(method, target.host) as told:
+            response = self._send_watched(self._breaker, method, target, given, content)
+            told.status, told.size = response.status, len(response.content)
         if error := (classify or classify_status)(response):
             raise error
         return response
@@ -285,6 +289,12 @@ def classify_status(response: Response) -> DCarbonError | None:
     redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
     code = "unexpected_redirect" if redirected else "request_refused"
     return ContractViolation(detail, code=code)
+
+
+def _named() -> dict[str, str]:
+    """Return the id by which the provider's support can find a request of ours, if it has one."""
+    correlation_id = correlation.current()
+    return {correlation.HEADER: correlation_id} if correlation_id else {}
 
 
 def _is_down(status: int) -> bool:

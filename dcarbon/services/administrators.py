@@ -25,9 +25,8 @@ def tell_of_failed_run(
 
     ``what`` says in words what the job does; ``reason`` must hold nothing of a customer.
     """
-    settings = runtime.settings
-    place = settings.dagster_url or f"http://127.0.0.1:{settings.dagster_port}"
-    context = {"what": what, "reason": reason, "link": f"{place.rstrip('/')}/runs/{run_id}"}
+    link = f"{runtime.settings.dagster_place}/runs/{run_id}"
+    context = {"what": what, "reason": reason, "link": link}
     with runtime.sessions.begin() as session:
         return mail_all(
             session,

@@ -59,8 +59,5 @@ def entry(
 
 
 def append(session: Session, entries: Sequence[NewEntry]) -> None:
-    """Append entries, in their order."""
-    # What changed is locked before the log is: the other way round, two changes of the same row
-    # could wait for each other for ever.
-    session.flush()
+    """Append entries, in their order, when the session commits: nobody holds the log meanwhile."""
     audit_chain.append(session, entries)

@@ -58,6 +58,8 @@ _WORDS = {
     NOTHING_TO_END: "This was ended before the utility gave access. There is nothing to end there.",
 }
 _LONGEST_REASON = 200
+UNSAID = "access ended"
+"""The reason of an order where nobody typed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def ask_provider_to_end(
 ) -> WorkOrder | None:
     """Open the work order that ends a revoked authorization at its provider, if it knows of one."""
     session.flush()
-    if not _provider_knows(session, row):
+    if not provider_knows(session, row):
         say(row, NOTHING_TO_END)
         return None
     say(row, ENDING)
@@ -160,7 +162,7 @@ def ask_provider_to_end(
         session,
         row.id,
         kind="revoke",
-        reason=reason.strip()[:_LONGEST_REASON] or "access ended",
+        reason=reason.strip()[:_LONGEST_REASON] or UNSAID,
         requested_by=actor.person_id,
         now=now,
     )
@@ -217,7 +219,7 @@ def say(row: Authorization, code: str) -> None:
     row.reason_code, row.reason = code, _WORDS[code]
 
 
-def _provider_knows(session: Session, row: Authorization) -> bool:
+def provider_knows(session: Session, row: Authorization) -> bool:
     """Could the provider hold a consent? Then it has to be told, even without a uid yet."""
     if row.method == AuthMethod.GREEN_BUTTON:
         return current_grant(session, row.id) is not None

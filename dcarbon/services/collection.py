@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession
 from dcarbon.db.work_orders import WorkOrder
+from dcarbon.domain import correlation
 from dcarbon.domain.errors import (
     AccessTokenRejected,
     DCarbonError,
@@ -101,6 +102,14 @@ def collect(
             run_id=run_id,
             is_final=final,
         )
+    # Within a run or a request its own id goes on, unless an order has one.
+    followed = job.correlation_id or correlation.current() or run_id
+    about = {"authorization": authorization_id, "order": job.order_id, "run": run_id}
+    with correlation.following(followed, **about):
+        return _ended(runtime, job)
+
+
+def _ended(runtime: Runtime, job: Job) -> CollectionOutcome:
     tally = Tally()
     try:
         waiting = _collect(runtime, job, tally)

@@ -52,6 +52,8 @@ class Job:
     order_attempts: int = 0
     """Of the order when the collection began: more of them since then mean it was woken."""
     sync_key: str | None = None
+    correlation_id: str | None = None
+    """Of the order: the click or run that asked for it."""
     is_final: bool = False
     """The last one of an authorization that has ended here and not yet at the provider."""
     pieces: tuple[Window, ...] = ()
@@ -119,6 +121,7 @@ def begin(
             attempt.id,
             order.id if order else None,
             order.attempts if order else 0,
+            correlation_id=order.correlation_id if order else None,
             is_final=is_final,
         )
         begun = order.progress.get(work.RESUME) if order is not None else None

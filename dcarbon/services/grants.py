@@ -28,7 +28,7 @@ from dcarbon.db.authorizations import (
 )
 from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
-from dcarbon.db.sealing import KeyRing
+from dcarbon.db.sealing import Sealer
 from dcarbon.domain.errors import ReauthorizationRequired
 from dcarbon.domain.secrets import Secret
 from dcarbon.domain.states import AuthStatus
@@ -69,7 +69,7 @@ class OpenGrants:
 
 
 def store(
-    session: Session, keys: KeyRing, authorization_id: UUID, tokens: TokenSet, *, now: datetime
+    session: Session, keys: Sealer, authorization_id: UUID, tokens: TokenSet, *, now: datetime
 ) -> None:
     """Seal a new grant and end those before it, if any."""
     for before in (
@@ -270,7 +270,7 @@ def _refreshed(
     )
 
 
-def _opened(keys: KeyRing, row: Grant) -> OpenGrant:
+def _opened(keys: Sealer, row: Grant) -> OpenGrant:
     plain = orjson.loads(keys.open(row.sealed, bound_to=row.authorization_id))
     return OpenGrant(
         id=row.id,
@@ -282,7 +282,7 @@ def _opened(keys: KeyRing, row: Grant) -> OpenGrant:
 
 
 def _sealed_row(
-    keys: KeyRing, authorization_id: UUID, identity: UUID, tokens: TokenSet, *, now: datetime
+    keys: Sealer, authorization_id: UUID, identity: UUID, tokens: TokenSet, *, now: datetime
 ) -> Grant:
     return Grant(
         id=identity,
@@ -294,7 +294,7 @@ def _sealed_row(
     )
 
 
-def _seal(keys: KeyRing, authorization_id: UUID, tokens: TokenSet) -> bytes:
+def _seal(keys: Sealer, authorization_id: UUID, tokens: TokenSet) -> bytes:
     plain = {
         "access_token": tokens.access_token.reveal(),
         "refresh_token": tokens.refresh_token.reveal() if tokens.refresh_token else None,

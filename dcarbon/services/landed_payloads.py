@@ -38,6 +38,21 @@ def believed_at() -> ColumnElement[datetime]:
     return func.coalesce(LandedPayload.stated_at, LandedPayload.received_at)
 
 
+def is_replayable() -> ColumnElement[bool]:
+    """Say that a payload may be read again: its bytes are kept, and nothing that came with it was
+    erased. A payload that is kept for a report alone would bring back what was erased, or restate
+    what later ones said.
+    """
+    row = LandedPayload
+    erased = select(Authorization.id).where(
+        Authorization.id == row.authorization_id, Authorization.payloads_erased_at.is_not(None)
+    )
+    gone = select(Facility.id).where(
+        Facility.id == row.facility_id, Facility.erased_at.is_not(None)
+    )
+    return row.erased_at.is_(None) & ~erased.exists() & ~gone.exists()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a payload says today, and whose it is."""
@@ -97,6 +112,7 @@ class FacilityReader:
                     LandedPayload.id < payload.id,
                     LandedPayload.readings == 0,
                     LandedPayload.byte_count <= _LARGE,
+                    LandedPayload.erased_at.is_(None),
                 )
                 .order_by(LandedPayload.id)
             ).all()
@@ -151,7 +167,7 @@ def of_facility(
     session: Session, facility_id: UUID, *, first: datetime | None = None
 ) -> Sequence[LandedPayload]:
     """Return a facility's payloads believed at ``first`` or later, in order of belief."""
-    mine = select(LandedPayload).where(LandedPayload.facility_id == facility_id)
+    mine = select(LandedPayload).where(LandedPayload.facility_id == facility_id, is_replayable())
     if first is not None:
         mine = mine.where(believed_at() >= first)
     return session.scalars(mine.order_by(believed_at(), LandedPayload.id)).all()

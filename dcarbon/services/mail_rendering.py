@@ -56,9 +56,19 @@ KINDS: Mapping[str, Kind] = {
         worth_for=timedelta(days=30),
     ),
     "admin_notice": _kind("title", "text"),
+    "audit_head": _kind("day", "seq", "hash", worth_for=timedelta(days=30)),
     "run_failed": _kind("what", "reason", "link"),
     "provider_down": _kind("utility", "since", "hours", "facilities", "code"),
     "provider_back": _kind("utility", "since", "back", "facilities"),
+    "deletion_asked": _kind("when", "link"),
+    "deletion_to_decide": _kind("when", "link", worth_for=timedelta(days=14)),
+    "deletion_declined": _kind("reason", "link", worth_for=timedelta(days=14)),
+    "deletion_receipt": _kind(
+        *("number", "readings", "payloads", "kept", "sha256", "link"),
+        worth_for=timedelta(days=30),
+        holds_secret=True,
+    ),
+    "facility_deleted": _kind("facility", worth_for=timedelta(days=14)),
 }
 
 

@@ -24,6 +24,9 @@ from dcarbon.services.actors import Actor
 from dcarbon.services.authorization_endings import EndReason, Revoked, end_here, ended_by
 from dcarbon.services.runtime import Runtime
 
+UNSAID = "change of provider"
+"""The reason of an order where nobody typed one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChangePreview:
@@ -119,7 +122,7 @@ def change(
                 row,
                 actor=actor,
                 why=EndReason.PROVIDER_CHANGED,
-                reason=reason or "change of provider",
+                reason=reason or UNSAID,
                 by=by,
                 now=now,
             )

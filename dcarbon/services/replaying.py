@@ -96,6 +96,7 @@ def replay(
 
 def _facilities(session: Session, asked: Asked) -> Sequence[UUID]:
     found = select(LandedPayload.facility_id).distinct().order_by(LandedPayload.facility_id)
+    found = found.where(landed_payloads.is_replayable())
     if asked.authorization_id is not None:
         found = found.where(LandedPayload.authorization_id == asked.authorization_id)
     if asked.received_from is not None:

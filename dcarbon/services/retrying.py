@@ -53,6 +53,15 @@ class Retried:
     by: RetriedBy | None
 
 
+@dataclass(frozen=True, slots=True)
+class RetryPreview:
+    """What a retry would do. ``asks`` are the people who would get a mail."""
+
+    authorization_id: UUID
+    by: RetriedBy
+    asks: tuple[UUID, ...]
+
+
 def retry(runtime: Runtime, authorization_id: UUID, *, actor: Actor) -> Retried:
     """Start an authorization again: for administrators and whoever may authorise the facility.
 
@@ -89,6 +98,17 @@ def retry(runtime: Runtime, authorization_id: UUID, *, actor: Actor) -> Retried:
         return Retried(row.id, row.facility_id, row.status, row.retries, by)
 
 
+def preview(session: Session, authorization_id: UUID, *, actor: Actor) -> RetryPreview:
+    """Say what a retry would do now. Changes nothing, and raises what :func:`retry` would raise."""
+    row = session.get(Authorization, authorization_id)
+    if row is None:
+        raise NotFound("no such authorization")
+    facilities.require_may_authorize(session, row.facility_id, actor=actor)
+    by = _way(session, row)
+    asked = _who_may_authorize(session, row) if by is RetriedBy.ASKING else ()
+    return RetryPreview(row.id, by, tuple(asked))
+
+
 def sweep_unanswered(runtime: Runtime) -> int:
     """Let pending authorizations fail whose latest attempt nobody came back from in time, or whose
     return was cut off on our side; tell who started it. Returns how many.
@@ -105,30 +125,36 @@ def sweep_unanswered(runtime: Runtime) -> int:
 def _start_again(
     runtime: Runtime, session: Session, row: Authorization, *, actor: Actor, now: datetime
 ) -> RetriedBy:
+    by = _way(session, row)
+    if by is RetriedBy.ASKING:
+        _ask_again(runtime, session, row, now=now)
+    else:
+        _collect_at_once(session, row, actor=actor, now=now)
+    return by
+
+
+def _way(session: Session, row: Authorization) -> RetriedBy:
+    """Return how an authorization is started again. Raises :class:`InvalidTransition`."""
     if row.status == AuthStatus.REVOKED:
         raise InvalidTransition("revoked", code="ended_on_purpose")
     if row.status == AuthStatus.AUTHORIZED:
         if row.sync_health == SyncHealth.OK:
             raise InvalidTransition("authorized and in good health", code="nothing_to_retry")
-        _collect_at_once(session, row, actor=actor, now=now)
         return RetriedBy.COLLECTING
     if _is_another_in_force(session, row):
         raise InvalidTransition("another is authorized", code="already_authorized")
-    if row.status == AuthStatus.PENDING and _open_collections(session, row.id):
-        _collect_at_once(session, row, actor=actor, now=now)
+    if row.status == AuthStatus.PENDING and session.scalar(_collections(row.id).limit(1)):
         return RetriedBy.LOOKING_AGAIN
-    _ask_again(runtime, session, row, now=now)
+    if not _who_may_authorize(session, row):
+        raise InvalidTransition("no operator", code="nobody_may_authorize")
     return RetriedBy.ASKING
 
 
 def _ask_again(runtime: Runtime, session: Session, row: Authorization, *, now: datetime) -> None:
-    people = _who_may_authorize(session, row)
-    if not people:
-        raise InvalidTransition("no operator", code="nobody_may_authorize")
     notices.authorization_retry(
         session,
         row,
-        to=people,
+        to=_who_may_authorize(session, row),
         reason=row.reason or "",
         public_url=runtime.settings.public_url,
         now=now,
@@ -180,12 +206,16 @@ def _collect_at_once(session: Session, row: Authorization, *, actor: Actor, now:
 
 
 def _open_collections(session: Session, authorization_id: UUID) -> list[WorkOrder]:
-    orders = select(WorkOrder).where(
+    orders = _collections(authorization_id).order_by(WorkOrder.id)
+    return list(session.scalars(orders.with_for_update()))
+
+
+def _collections(authorization_id: UUID) -> Select[WorkOrder]:
+    return select(WorkOrder).where(
         WorkOrder.authorization_id == authorization_id,
         WorkOrder.kind.in_(("collect", "repull")),
         WorkOrder.done_at.is_(None),
     )
-    return list(session.scalars(orders.order_by(WorkOrder.id).with_for_update()))
 
 
 def _is_another_in_force(session: Session, row: Authorization) -> bool:

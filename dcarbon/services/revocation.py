@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from dcarbon.db.authorizations import Authorization
 from dcarbon.db.work_orders import WorkOrder
+from dcarbon.domain import correlation
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import (
     ClientCredentialsRejected,
@@ -177,8 +178,9 @@ def end_at_provider(runtime: Runtime, order_id: UUID) -> EndOutcome:
             return EndOutcome(order_id, order.authorization_id, is_confirmed=True)
         row = session.get_one(Authorization, order.authorization_id)
     try:
-        final_landing.require_landed(runtime, order)
-        ending = ending_at_provider.end(runtime, row)
+        with correlation.following(order.correlation_id, order=order_id, authorization=row.id):
+            final_landing.require_landed(runtime, order)
+            ending = ending_at_provider.end(runtime, row)
     except DCarbonError as error:
         if error.is_ours:
             raise

@@ -32,6 +32,7 @@ def of(
     names: dict[UUID, str] = {}
     for person, role in found:
         is_known = role is not None or actor.is_admin or person.id == actor.person_id
+        is_known = is_known and person.erased_at is None
         hidden = _ADMIN if person.is_admin else _LEFT
         names[person.id] = (person.name or person.email) if is_known else hidden
     return names

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from dcarbon.db.authorizations import Authorization, Grant
 from dcarbon.db.base import new_id
 from dcarbon.db.work_orders import WorkOrder
+from dcarbon.domain import correlation
 from dcarbon.domain.errors import DCarbonError, NotFound
 from dcarbon.domain.states import AuthMethod, AuthStatus
 from dcarbon.providers.profile import UtilityProfile
@@ -122,7 +123,8 @@ def rotate(runtime: Runtime, order_id: UUID) -> RotationOutcome:
             return outcome
         outcome = replace(outcome, facility_id=row.facility_id, utility=row.utility)
         try:
-            proven = grant_proofs.new_grant(runtime, row)
+            with correlation.following(order.correlation_id, order=order_id, authorization=row.id):
+                proven = grant_proofs.new_grant(runtime, row)
         except DCarbonError as error:
             if error.is_ours:
                 raise

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -59,7 +60,10 @@ def run(runtime: Runtime, *, until: datetime | None = None) -> Round:
             pool = ThreadPoolExecutor(WORKERS, key)
             # A round that is stopped lets finish what is under way and begins nothing more.
             pools.callback(pool.shutdown, cancel_futures=True)
-            futures |= {pool.submit(lane.rotate, each): each for each in orders[key]}
+            # Each knows of which run it is: threads do not by themselves.
+            futures |= {
+                pool.submit(copy_context().run, lane.rotate, each): each for each in orders[key]
+            }
         for future in as_completed(futures):
             error = future.exception()
             if isinstance(error, Exception):

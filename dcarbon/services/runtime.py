@@ -10,20 +10,22 @@ from datetime import UTC, datetime
 import httpx2
 from sqlalchemy import Engine
 
-from dcarbon.db import embedded, migrate, platform_secrets
+from dcarbon.db import embedded, migrate, platform_secrets, privileges, sealing_keys
 from dcarbon.db import engine as database
 from dcarbon.db.engine import Sessions
 from dcarbon.db.held_locks import HeldLocks
 from dcarbon.db.landing_zone import LandingZone
 from dcarbon.db.provider_turns import SharedTurns
-from dcarbon.db.sealing import KeyRing, load_or_create
+from dcarbon.db.sealing_keys import SealingKey
 from dcarbon.domain.errors import SettingsInvalid
 from dcarbon.providers.limits import Urgency
 from dcarbon.providers.profile import UtilityProfile
 from dcarbon.providers.registry import ProviderRegistry
+from dcarbon.services import live_keys
+from dcarbon.services.live_keys import GivenKeys, LiveKeys
 from dcarbon.services.provider_breaker import ProviderBreaker
 from dcarbon.services.together import Together
-from dcarbon.settings import Settings, missing
+from dcarbon.settings import Settings
 
 _SHARED_CONNECTIONS = 4
 
@@ -37,7 +39,7 @@ class Runtime:
     sessions: Sessions
     locks: HeldLocks
     landing: LandingZone
-    keys: KeyRing
+    keys: LiveKeys
     providers: ProviderRegistry
     clock: Callable[[], datetime]
     together: Together = field(default_factory=Together)
@@ -53,21 +55,26 @@ def open_runtime(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     networks: Mapping[str, httpx2.BaseTransport] | None = None,
     urgency: Urgency = Urgency.PERSON_WAITS,
+    needs_keys: bool = True,
 ) -> Iterator[Runtime]:
     """Open database, landing zone, keys and providers; close them at the end.
 
     Starts and migrates the embedded server when no database is set. ``urgency`` says whether
     people wait for what this process asks of providers. Raises :class:`SettingsInvalid` when a
-    database is set and its schema or the keys for it are not.
+    database is set and its schema or the keys for it are not; ``needs_keys=False`` lets the latter
+    pass, for commands that mend it.
     """
-    keys = _keys(settings)
-    with embedded.database_url(settings) as url:
-        engine = database.create(url)
+    given = live_keys.given(settings)
+    with embedded.database_url(settings) as owner_url:
+        url, engine = _prepared(owner_url, own_server=settings.database_url is not None)
         with ExitStack() as opened:
             opened.callback(engine.dispose)
-            _require_schema(engine, own_server=settings.database_url is not None)
+            shared = _shared_engine(url, opened)
+            if needs_keys:
+                live_keys.require_usable(database.sessions(engine), given, now=clock())
+            keys = _keys(given, shared)
             providers = _providers(
-                settings, url, opened, keys, clock=clock, networks=networks, urgency=urgency
+                settings, shared, opened, keys, clock=clock, networks=networks, urgency=urgency
             )
             yield Runtime(
                 settings=settings,
@@ -83,19 +90,15 @@ def open_runtime(
 
 def _providers(
     settings: Settings,
-    url: str,
+    engine: Engine,
     opened: ExitStack,
-    keys: KeyRing,
+    keys: LiveKeys,
     *,
     clock: Callable[[], datetime],
     networks: Mapping[str, httpx2.BaseTransport] | None,
     urgency: Urgency,
 ) -> ProviderRegistry:
     """Open the way to providers, with limits and breakers that all processes share."""
-    # Connections of their own: while a provider is asked, all of the others may be in use by
-    # threads that wait for their turn to ask.
-    engine = database.create(url, pool_size=_SHARED_CONNECTIONS)
-    opened.callback(engine.dispose)
     sessions = database.sessions(engine)
 
     def breaker(profile: UtilityProfile) -> ProviderBreaker:
@@ -122,26 +125,44 @@ def _locks(url: str, opened: ExitStack) -> HeldLocks:
     return locks
 
 
-def _require_schema(engine: Engine, *, own_server: bool) -> None:
-    """Bring the embedded database up to date; somebody's own server is theirs to migrate."""
-    database.require_reachable(engine)
-    if not own_server:
+def _prepared(owner_url: str, *, own_server: bool) -> tuple[str, Engine]:
+    """Return where to work: the embedded database brought up to date, as a role that owns nothing.
+
+    Somebody's own server is theirs to migrate, and its address says as whom we work.
+    """
+    engine = database.create(owner_url)
+    with ExitStack() as undone:
+        undone.callback(engine.dispose)
+        database.require_reachable(engine)
+        if own_server:
+            _require_schema(engine)
+            undone.pop_all()
+            return owner_url, engine
         migrate.upgrade(engine)
-    elif migrate.current(engine) != migrate.head():
+        url = privileges.as_app(owner_url, engine)
+    return url, database.create(url)
+
+
+def _require_schema(engine: Engine) -> None:
+    if migrate.current(engine) != migrate.head():
         message = "The database schema is not that of this version. Run: dcarbon migrate"
         raise SettingsInvalid(message, code="schema_behind", display_message=message)
 
 
-def _keys(settings: Settings) -> KeyRing:
-    if settings.seal_keys is not None:
-        return KeyRing.parse(settings.seal_keys.get_secret_value())
-    if settings.seal_keys_file is not None:
-        return load_or_create(settings.seal_keys_file)
-    if settings.database_url is not None:
-        raise missing(
-            "seal_keys",
-            "Tokens in your own database are sealed with keys that only you have: make one with "
-            "`dcarbon keys new` and keep it safe.",
-        )
-    settings.directory.mkdir(parents=True, exist_ok=True)
-    return load_or_create(settings.directory / "seal.keys")
+def _shared_engine(url: str, opened: ExitStack) -> Engine:
+    """Open connections for what all processes share."""
+    # Of their own: while a provider is asked or a token is sealed, all of the others may be in use
+    # by threads that wait for just that.
+    engine = database.create(url, pool_size=_SHARED_CONNECTIONS)
+    opened.callback(engine.dispose)
+    return engine
+
+
+def _keys(given: GivenKeys, engine: Engine) -> LiveKeys:
+    sessions = database.sessions(engine)
+
+    def in_force() -> SealingKey | None:
+        with sessions() as session:
+            return sealing_keys.in_force(session)
+
+    return LiveKeys(given, in_force)

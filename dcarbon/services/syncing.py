@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -244,7 +245,8 @@ def _started(lanes: Sequence[_Lane], waiting: Sequence[Due]) -> Iterator[Futures
     pools = {lane.provider: ThreadPoolExecutor(lane.workers(), lane.provider) for lane in lanes}
     try:
         yield {
-            pools[lane.provider].submit(lane.collect, due): due.authorization_id
+            # Each knows of which run it is: threads do not by themselves.
+            pools[lane.provider].submit(copy_context().run, lane.collect, due): due.authorization_id
             for lane in lanes
             for due in by_provider[lane.provider]
         }

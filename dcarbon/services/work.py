@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -136,6 +136,14 @@ def due(
     )
     with sessions() as session:
         return [(row.id, row.authorization_id, row.attempts) for row in session.execute(columns)]
+
+
+def followed_from(sessions: Sessions, order_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """Return the id of the request or run behind each of these orders that has one."""
+    columns = select(WorkOrder.id, WorkOrder.correlation_id)
+    wanted = columns.where(WorkOrder.id.in_(order_ids), WorkOrder.correlation_id.is_not(None))
+    with sessions() as session:
+        return {row.id: row.correlation_id for row in session.execute(wanted)}
 
 
 def back_off(attempts: int, error: DCarbonError) -> timedelta:

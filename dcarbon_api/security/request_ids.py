@@ -1,21 +1,29 @@
-"""A number for each request, told to the asker and written in the log: support starts from it."""
+"""A number for each request, told to the asker and written in the log: support starts from it.
+
+It is the id of everything that follows from the request (``domain.correlation``).
+"""
 
 from __future__ import annotations
-
-import re
 
 from flask import Response, g, request
 
 from dcarbon.db.base import new_id
-
-HEADER = "X-Request-Id"
-_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+from dcarbon.domain import correlation
 
 
 def assign() -> None:
     """Take over the number a proxy in front gave, if it looks like one; else make one."""
-    given = request.headers.get(HEADER, "")
-    g.request_id = given if _ACCEPTABLE.fullmatch(given) else str(new_id())
+    headers = request.headers
+    given = correlation.given(
+        headers.get(correlation.HEADER), headers.get(correlation.TRACE_HEADER)
+    )
+    g.request_id = given or str(new_id())
+    correlation.begin(g.request_id)
+
+
+def forget(_error: BaseException | None) -> None:
+    """Let the thread go from this request to the next with nothing of it."""
+    correlation.begin(None)
 
 
 def current() -> str:
@@ -24,5 +32,5 @@ def current() -> str:
 
 
 def add(response: Response) -> Response:
-    response.headers[HEADER] = current()
+    response.headers[correlation.HEADER] = current()
     return response

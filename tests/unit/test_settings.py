@@ -171,3 +171,19 @@ def test_settings_cannot_be_changed() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         chosen.history_days = 1  # type: ignore[misc]
+
+
+def test_what_is_to_be_kept_for_ever_says_so_and_payloads_are_never_kept_longer_than_readings() -> (
+    None
+):
+    default = settings.load({})
+    keep = {f"DCARBON_{what}_RETENTION_DAYS": "keep" for what in ("PAYLOAD", "READING")}
+    chosen = settings.load({**keep, "DCARBON_DELETION_GRACE_DAYS": "never"})
+    error = refused({"DCARBON_READING_RETENTION_DAYS": "30"})
+
+    assert default.payload_retention_days == default.reading_retention_days == 2557
+    assert default.deletion_grace_days == 14
+    assert chosen.payload_retention_days is None
+    assert chosen.reading_retention_days is None
+    assert chosen.deletion_grace_days is None
+    assert "payloads cannot be kept longer" in error.display_message

@@ -13,6 +13,7 @@ from dcarbon.db.authorizations import Authorization, shard_of
 from dcarbon.db.base import new_id
 from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.meters import CoverageDay, MeterChannel
+from dcarbon.db.payloads import LandedPayload
 from dcarbon.db.people import Person
 from dcarbon.services import facilities, people, web_sessions
 from dcarbon.services.actors import SYSTEM, Actor
@@ -121,6 +122,24 @@ def authorization(
         shown.auth_method, shown.auth_provider, shown.auth_status = method, utility, status
         shown.auth_id, shown.last_sync = row.external_id, row.last_sync
     return identity
+
+
+def payload(runtime: Runtime, authorization_id: UUID, content: bytes) -> UUID:
+    """Keep an answer of the provider, bytes and record."""
+    with runtime.sessions.begin() as session:
+        row = LandedPayload(
+            facility_id=session.get_one(Authorization, authorization_id).facility_id,
+            authorization_id=authorization_id,
+            sha256=runtime.landing.put(content),
+            media_type="application/atom+xml",
+            byte_count=len(content),
+            source="https://utility.example.test/feed",
+            received_at=runtime.now(),
+            state="parsed",
+        )
+        session.add(row)
+        session.flush()
+        return row.id
 
 
 def count_day(runtime: Runtime, meter_id: UUID, day: date, state: str) -> None:

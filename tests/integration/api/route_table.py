@@ -86,6 +86,7 @@ ROWS: Mapping[str, Row] = {
     "pages.description": Row(Kind.PUBLIC, 200),
     "health.healthz": Row(Kind.PUBLIC, 200),
     "health.readyz": Row(Kind.PUBLIC, 200),
+    "metrics.read_metrics": Row(Kind.PUBLIC, 200),
     "sign_in.ask": Row(Kind.PUBLIC, 200, refused=dict.fromkeys(ROLES, 303)),
     "sign_in.send_link": Row(Kind.PUBLIC, 303, _ASKED),
     "sign_in.sent": Row(Kind.PUBLIC, 303),
@@ -117,6 +118,27 @@ ROWS: Mapping[str, Row] = {
     "account_api.revoke_token": Row(Kind.OWN_OR_ADMIN, 204),
     "account_api.list_sessions": Row(Kind.PERSON, 200),
     "account_api.sign_browser_out": Row(Kind.OWN_OR_ADMIN, 204),
+    "account_deletion.show": Row(Kind.PERSON, 200),
+    "account_deletion.ask": Row(Kind.PERSON, 303, {"understood": "y"}),
+    "account_deletion.cancel": Row(Kind.PERSON, 303),
+    "deletions_api.read_own_deletion": Row(Kind.PERSON, 200),
+    # The only administrator cannot go
+    "deletions_api.ask_for_deletion": Row(Kind.PERSON, 200, refused={"admin": 409}),
+    "deletions_api.take_deletion_back": Row(Kind.PERSON, 204),
+    "deletion_receipts.show": Row(Kind.PUBLIC, 404),
+    "deletion_receipts.pdf": Row(Kind.PUBLIC, 404),
+    "deletion_receipts.json": Row(Kind.PUBLIC, 404),
+    "admin_deletions.index": Row(Kind.ADMIN, 200),
+    "admin_deletions.show": Row(Kind.ADMIN, 200),
+    "admin_deletions.approve": Row(Kind.ADMIN, 303),
+    "admin_deletions.decline": Row(Kind.ADMIN, 303, {"reason": "A dispute is open."}),
+    "deletions_api.list_deletions": Row(Kind.ADMIN, 200),
+    "deletions_api.read_deletion": Row(Kind.ADMIN, 200),
+    "deletions_api.approve_deletion": Row(Kind.ADMIN, 200),
+    "deletions_api.decline_deletion": Row(Kind.ADMIN, 200, {"reason": "A dispute is open."}),
+    # Not done yet
+    "deletions_api.download_receipt": Row(Kind.ADMIN, 404),
+    "deletions_api.download_receipt_pdf": Row(Kind.ADMIN, 404),
     "sign_in.welcome": Row(Kind.PERSON, 200),
     "sign_in.introduce": Row(Kind.PERSON, 303, {"name": "Pat", "account_kind": "commercial"}),
     "dashboard.index": Row(Kind.PERSON, 200),
@@ -161,6 +183,8 @@ ROWS: Mapping[str, Row] = {
     "coverage_api.read_coverage_day": Row(Kind.SEES, 200),
     "changes.show": Row(Kind.SEES, 200, query={"meter": "{meter}"}),
     "changes_api.read_changes": Row(Kind.SEES, 200, query={"meter": "{meter}"}),
+    "activity.show": Row(Kind.SEES, 200),
+    "activity_api.read_activity": Row(Kind.SEES, 200),
     "exports.show": Row(Kind.SEES, 200),
     # Before there are readings, its page says so
     "exports.download": Row(Kind.SEES, 422),
@@ -259,4 +283,54 @@ ROWS: Mapping[str, Row] = {
     "operators.send": Row(Kind.MAY_EDIT, 303, _OTHER, state="invited", refused=_TOLD),
     # Refused by a message on the facility's page
     "operators.resend": Row(Kind.MAY_EDIT, 303, state="invited", refused={"operator": 303}),
+    # How the house is
+    "admin_system.index": Row(Kind.ADMIN, 200),
+    "admin_system_api.read_system": Row(Kind.ADMIN, 200),
+    # Administrators: the audit log
+    "admin_audit.index": Row(Kind.ADMIN, 200),
+    "admin_audit_api.search_audit_log": Row(Kind.ADMIN, 200),
+    "admin_audit_api.export_audit_log": Row(Kind.ADMIN, 200),
+    # All authorizations
+    "admin_authorizations.start": Row(Kind.ADMIN, 303),
+    "admin_authorizations.at_api_address": Row(Kind.ADMIN, 303),
+    "admin_authorizations.index": Row(Kind.ADMIN, 200),
+    "admin_authorizations_api.list_all_authorizations": Row(Kind.ADMIN, 200),
+    "admin_bulk.preview": Row(Kind.ADMIN, 200, query={"kind": "revoke", "id": "{authorization}"}),
+    "admin_bulk.start": Row(
+        Kind.ADMIN, 303, {"kind": "revoke", "id": "{authorization}", "reason": "moved"}
+    ),
+    "admin_bulk.show": Row(Kind.ADMIN, 200),
+    "admin_bulk.go_on": Row(Kind.ADMIN, 303),
+    "admin_bulk_api.preview_bulk_action": Row(
+        Kind.ADMIN, 200, {"kind": "retry", "authorization_ids": ["{authorization}"]}
+    ),
+    "admin_bulk_api.start_bulk_action": Row(
+        Kind.ADMIN, 202, {"kind": "retry", "authorization_ids": ["{authorization}"]}
+    ),
+    "admin_bulk_api.read_bulk_action": Row(Kind.ADMIN, 200),
+    # Administrators: one authorization
+    "admin_authorization.show": Row(Kind.ADMIN, 200),
+    "admin_authorization.at_api_address": Row(Kind.ADMIN, 303),
+    "admin_authorization.watch": Row(Kind.ADMIN, 303),
+    "admin_authorization.attempts": Row(Kind.ADMIN, 200),
+    "admin_authorization.payloads": Row(Kind.ADMIN, 200),
+    "admin_authorization.payload": Row(Kind.ADMIN, 200),
+    "admin_authorization.look": Row(Kind.ADMIN, 200),
+    "admin_authorization_actions.confirm_retry": Row(Kind.ADMIN, 200, state="failed"),
+    "admin_authorization_actions.retry": Row(Kind.ADMIN, 303, state="failed"),
+    "admin_authorization_actions.confirm_revoke": Row(Kind.ADMIN, 200),
+    "admin_authorization_actions.revoke": Row(Kind.ADMIN, 303, {"reason": "Sold."}),
+    "admin_authorization_actions.choose_range": Row(Kind.ADMIN, 200),
+    "admin_authorization_actions.repull": Row(
+        Kind.ADMIN, 303, {"first_day": "2026-03-01", "last_day": "2026-03-02"}
+    ),
+    "admin_authorization_api.read_authorization": Row(Kind.ADMIN, 200),
+    "admin_authorization_api.read_progress": Row(Kind.ADMIN, 200),
+    "admin_authorization_api.list_sync_attempts": Row(Kind.ADMIN, 200),
+    "admin_authorization_api.list_payloads": Row(Kind.ADMIN, 200),
+    "admin_authorization_api.read_payload": Row(Kind.ADMIN, 200),
+    "admin_authorization_api.download_record_csv": Row(Kind.ADMIN, 200),
+    "admin_authorization_api.download_record_pdf": Row(Kind.ADMIN, 200),
+    "admin_authorization_api.start_again": Row(Kind.MAY_AUTHORIZE, 200, state="failed"),
+    "admin_authorization_api.fetch_again": Row(Kind.ADMIN, 202, {"start": "2026-03-01"}),
 }

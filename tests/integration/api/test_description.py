@@ -23,12 +23,20 @@ NOT_FOR_PROGRAMS = {
     "green_button.notify",
     "utilityapi.returned",
     "utilityapi.webhook",
+    "metrics.read_metrics",
 }
 
 PAGE_AREAS = {
     "sign_in",
     "company_sign_in",
     "account",
+    "account_deletion",
+    "admin_authorizations",
+    "admin_bulk",
+    "admin_authorization",
+    "admin_authorization_actions",
+    "admin_deletions",
+    "deletion_receipts",
     "dashboard",
     "new_facility",
     "connection",

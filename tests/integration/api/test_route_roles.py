@@ -20,7 +20,16 @@ from werkzeug.test import TestResponse
 from dcarbon.db.audit import AuditEntry
 from dcarbon.db.base import new_id
 from dcarbon.db.people import Person
-from dcarbon.services import api_tokens, authorizations, invitations, registrations, web_sessions
+from dcarbon.domain.bulk_actions import BulkKind
+from dcarbon.services import (
+    api_tokens,
+    authorizations,
+    bulk_actions,
+    deletions,
+    invitations,
+    registrations,
+    web_sessions,
+)
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.runtime import Runtime
 from dcarbon_api import openapi
@@ -110,6 +119,11 @@ class Things:
         )
 
     @cached_property
+    def payload(self) -> UUID:
+        assert self.authorization
+        return pages.payload(self._runtime, self.authorization, b"<feed/>")
+
+    @cached_property
     def unit(self) -> UUID:
         return generation.unit(self._runtime, self.facility, Actor(self._owner.id))
 
@@ -162,6 +176,12 @@ class Things:
         return made.id
 
     @cached_property
+    def deletion(self) -> UUID:
+        """Of somebody else: nobody decides their own."""
+        somebody = pages.person(self._runtime, f"{new_id().hex}@example.org")
+        return deletions.ask(self._runtime, actor=Actor(somebody.id)).id
+
+    @cached_property
     def token(self) -> UUID:
         runtime = self._runtime
         made, _ = api_tokens.create(
@@ -182,6 +202,11 @@ class Things:
         after = web_sessions.sessions_of(runtime, Actor(who), current=None)
         return next(each.id for each in after if each.id not in before)
 
+    @cached_property
+    def bulk_action(self) -> UUID:
+        assert self.authorization
+        return bulk_actions.start(self._runtime, BulkKind.RETRY, [self.authorization], actor=SYSTEM)
+
     def of(self, name: str) -> str:
         """Return what stands for a parameter of a route or a ``{name}`` of the table."""
         known = {"secret": "x" * 43, "provider": "pge", "filename": "dcarbon.css"}
@@ -191,12 +216,13 @@ class Things:
         return str(getattr(self, name.removesuffix("_id")))
 
     def filled(self, values: Mapping[str, object]) -> dict[str, Any]:
-        return {
-            key: self.of(value.strip("{}"))
-            if isinstance(value, str) and value.startswith("{")
-            else value
-            for key, value in values.items()
-        }
+        return {key: self._filled(value) for key, value in values.items()}
+
+    def _filled(self, value: object) -> object:
+        if isinstance(value, list):
+            return [self._filled(each) for each in value]
+        is_named = isinstance(value, str) and value.startswith("{")
+        return self.of(str(value).strip("{}")) if is_named else value
 
 
 class Walker:

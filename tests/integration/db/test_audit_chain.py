@@ -10,12 +10,15 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import OperationalError
 
 from dcarbon.db import audit_chain
+from dcarbon.db import engine as database
 from dcarbon.db.audit_chain import NewEntry
 from dcarbon.db.engine import Sessions
 from dcarbon.db.tables import AuditEntry
+from dcarbon.domain.audit_proof import Head
 from dcarbon.domain.errors import AuditEntryInvalid
 
 pytestmark = pytest.mark.database
@@ -164,6 +167,101 @@ def test_appends_at_the_same_time_make_one_chain(sessions: Sessions) -> None:
     with sessions() as session:
         assert audit_chain.head(session)[0] == 40
     assert first_bad(sessions) is None
+
+
+def test_an_entry_is_on_disk_when_the_commit_is_answered(engine: Engine, database_url: str) -> None:
+    """The commit itself does not wait for the disk: whoever asked for it does, right after."""
+    with engine.begin() as connection:
+        name = connection.execute(text("select quote_ident(current_database())")).scalar_one()
+        connection.execute(text(f"alter database {name} set synchronous_commit = on"))
+    strict = database.create(database_url)
+    sessions = database.sessions(strict)
+    append(sessions, entry())
+
+    with strict.connect() as beside:
+        begin = beside.execute(text("select pg_current_wal_insert_lsn()")).scalar_one()
+        append(sessions, entry(details={"text": "x" * 1_000}))
+        flushed = text("select pg_wal_lsn_diff(pg_current_wal_flush_lsn(), :begin)")
+        past = beside.execute(flushed, {"begin": begin}).scalar_one()
+    strict.dispose()
+
+    assert past > 1_000
+
+
+def test_an_entry_in_a_savepoint_goes_with_it(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        audit_chain.append(session, [entry("kept")])
+        with session.begin_nested():
+            audit_chain.append(session, [entry("kept_too")])
+        savepoint = session.begin_nested()
+        audit_chain.append(session, [entry("gone")])
+        savepoint.rollback()
+
+    with sessions() as session:
+        assert set(session.scalars(select(AuditEntry.event))) == {"kept", "kept_too"}
+    assert first_bad(sessions) is None
+
+
+def test_a_connection_cut_at_the_commit_is_an_error_of_the_database(sessions: Sessions) -> None:
+    session = sessions()
+    pid = session.execute(text("select pg_backend_pid()")).scalar_one()
+    audit_chain.append(session, [entry()])
+    with sessions.begin() as other:
+        other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
+
+    with pytest.raises(OperationalError):
+        session.commit()
+    session.close()
+
+    append(sessions, entry())
+    with sessions() as reading:
+        assert audit_chain.head(reading)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("update audit_entries set event = 'x' where seq = 2", [("edited", 2, 2)]),
+        ("delete from audit_entries where seq between 2 and 3", [("missing", 2, 3)]),
+        (
+            """
+            update audit_entries set seq = 105 - seq where seq in (2, 3);
+            update audit_entries set seq = seq - 100 where seq > 100
+            """,
+            [("moved", 2, 2), ("moved", 3, 3)],
+        ),
+        ("delete from audit_entries where seq > 2", [("cut_off", 3, 4)]),
+    ],
+    ids=["edited", "deleted", "reordered", "truncated"],
+)
+def test_what_was_done_behind_the_product_is_named(
+    sessions: Sessions, change: str, told: list[tuple[str, int, int]]
+) -> None:
+    append(sessions, *(entry(details={"n": n}) for n in range(4)))
+    with sessions() as session:
+        seq, value = audit_chain.head(session)
+
+    tamper(sessions, change)
+
+    with sessions() as session:
+        verdict = audit_chain.prove(session, heads=[Head(seq, value.hex())])
+    assert [(one.kind, one.first, one.last) for one in verdict.findings] == told
+
+
+def test_a_log_written_anew_shows_against_a_head_kept_elsewhere(sessions: Sessions) -> None:
+    append(sessions, entry("a_happened"), entry("b_happened"))
+    with sessions() as session:
+        seq, value = audit_chain.head(session)
+
+    tamper(sessions, "delete from audit_entries")
+    append(sessions, entry("a_happened"), entry("c_happened"), entry("d_happened"))
+
+    with sessions() as session:
+        assert audit_chain.verify(session) is None
+        verdict = audit_chain.prove(session, heads=[Head(seq, value.hex(), "Monday")])
+    assert [one.text for one in verdict.findings] == [
+        "entry 2 is not the one that was last on Monday: the log was rewritten at or before it"
+    ]
 
 
 def test_a_rolled_back_append_leaves_no_hole(sessions: Sessions) -> None:

@@ -151,3 +151,24 @@ def test_a_file_system_that_is_not_the_local_one_keeps_bytes_too(tmp_path: Path)
     assert remote.get(digest) == CONTENT
     with pytest.raises(PayloadMissing):
         remote.get(hashlib.sha256(b"never").digest())
+
+
+def test_bytes_set_aside_are_gone_can_come_back_and_are_deleted_for_good(tmp_path: Path) -> None:
+    zone = LandingZone(tmp_path)
+    digest, other = zone.put(b"one"), zone.put(b"two")
+
+    zone.set_aside(digest)
+    assert not zone.exists(digest)
+    zone.bring_back(digest)
+    assert zone.get(digest) == b"one"
+    zone.set_aside(digest)
+    zone.put(b"one")
+    zone.bring_back(digest)  # landed again meanwhile: one copy is enough
+    assert zone.get(digest) == b"one"
+    zone.set_aside(digest)
+    zone.delete_aside(digest)
+    zone.delete_aside(digest)
+    zone.bring_back(digest)
+
+    assert zone.get(other) == b"two"
+    assert len(list(tmp_path.rglob("*.zst"))) == 1

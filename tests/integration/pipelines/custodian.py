@@ -58,9 +58,12 @@ class StandInCustodian:
     bad: set[str] = field(default_factory=set)
     held: dict[str, threading.Event] = field(default_factory=dict)
     asked: list[httpx2.URL] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
+    """By which each request can be found in our log."""
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request.url)
+        self.ids.append(request.headers.get("X-Request-Id"))
         subscription, *deeper = request.url.path.partition("/Subscription/")[2].split("/")
         if subscription in self.held:
             assert self.held[subscription].wait(timeout=60)

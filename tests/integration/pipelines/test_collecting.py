@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import dagster as dg
@@ -12,10 +12,15 @@ from sqlalchemy import func, select
 
 from dcarbon.db.authorizations import Authorization, shard_of
 from dcarbon.db.base import new_id
-from dcarbon.db.tables import IntervalDay, LandedPayload, SyncAttempt
+from dcarbon.db.tables import AuditEntry, IntervalDay, LandedPayload, SyncAttempt, WorkOrder
+from dcarbon.domain.audit_events import AuditEvent
+from dcarbon.domain.ranges import TimeRange
+from dcarbon.services import repulls
+from dcarbon.services.actors import Actor
 from dcarbon_pipelines import checks
 from dcarbon_pipelines.order_runs import RANGE_END, RANGE_START
 from dcarbon_pipelines.partitions import day_and_shard_key
+from tests.integration.api import pages
 from tests.integration.pipelines.conftest import World
 from tests.integration.pipelines.custodian import StandInCustodian
 
@@ -223,6 +228,50 @@ def test_an_administrator_fetches_a_window_again(
     assert result.success
     window = metadata_of(instance, INTERVALS, authorization)["window"]
     assert window == "2026-03-01T08:00:00+00:00/2026-03-04T08:00:00+00:00"
+
+
+def test_a_window_asked_for_here_or_on_a_page_is_the_same_order_and_the_same_entry(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, world: World
+) -> None:
+    here, on_a_page = world.authorization(), world.authorization()
+    boss = pages.person(world.runtime, "boss@example.org", is_admin=True)
+    window = TimeRange(datetime(2026, 3, 1, 8, tzinfo=UTC), datetime(2026, 3, 4, 8, tzinfo=UTC))
+    repulls.ask(world.runtime, on_a_page, window, actor=Actor(boss.id, is_admin=True))
+
+    collect(instance, definitions, [here], config={"start": "2026-03-01", "end": "2026-03-04"})
+    collect(instance, definitions, [on_a_page])
+
+    with world.runtime.sessions() as session:
+        orders = {one.authorization_id: one for one in session.scalars(select(WorkOrder))}
+        chosen = select(AuditEntry).where(AuditEntry.event == AuditEvent.REPULL_REQUESTED)
+        entries = {one.authorization_id: one for one in session.scalars(chosen)}
+        attempts = {one.work_order_id for one in session.scalars(select(SyncAttempt))}
+    assert set(orders) == set(entries) == {here, on_a_page}
+    assert attempts == {one.id for one in orders.values()}
+    for identity, order in orders.items():
+        assert (order.kind, order.outcome) == ("repull", "done")
+        assert (order.window_start, order.window_end) == (window.start, window.end)
+        assert entries[identity].details == {
+            "order": str(order.id),
+            "start": window.start.isoformat(),
+            "end": window.end.isoformat(),
+        }
+    assert (entries[here].actor_kind, entries[on_a_page].actor_id) == ("system", boss.id)
+
+
+def test_a_window_of_what_is_not_authorized_is_no_order(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, world: World
+) -> None:
+    authorization = world.authorization(status="revoked")
+
+    result = collect(instance, definitions, [authorization], config={"start": "2026-03-01"})
+
+    assert result.success
+    assert verdicts(result)[(checks.COLLECTED, None)] is False
+    with world.runtime.sessions() as session:
+        assert session.scalars(select(WorkOrder)).all() == []
+        attempt = session.scalars(select(SyncAttempt)).one()
+    assert attempt.error_code == "not_authorized"
 
 
 def test_a_senseless_window_fails_the_run_before_anything_is_asked(

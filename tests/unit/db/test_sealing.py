@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcarbon.db.sealing import KeyRing, load_or_create
+from dcarbon.db.sealing import KeyRing, load, load_or_create, replace
 from dcarbon.domain.errors import SealBroken, SettingsInvalid
 
 ROW = UUID(int=1)
@@ -67,8 +67,26 @@ def test_a_new_key_seals_while_the_old_one_still_opens() -> None:
 def test_a_seal_under_a_key_that_is_gone_says_which_key_it_needs() -> None:
     sealed = RING.seal(b"token", bound_to=ROW)
 
-    with pytest.raises(SealBroken, match="k1"):
+    with pytest.raises(SealBroken, match="k1") as broken:
         KeyRing({"k2": bytes(32)}).open(sealed, bound_to=ROW)
+
+    assert broken.value.code == "seal_key_missing"
+
+
+def test_another_key_of_the_same_id_opens_nothing_and_says_which_it_is() -> None:
+    sealed = RING.seal(b"token", bound_to=ROW)
+
+    with pytest.raises(SealBroken, match="k1") as broken:
+        KeyRing({"k1": bytes([9]) * 32}).open(sealed, bound_to=ROW)
+
+    assert broken.value.code == "seal_broken"
+
+
+def test_any_key_of_a_ring_can_be_the_one_that_seals() -> None:
+    ring = RING.joined(KeyRing({"k2": bytes([2]) * 32, "k1": bytes([9]) * 32}))
+
+    assert (ring.ids, ring.sealing_with("k2").ids) == (["k1", "k2"], ["k2", "k1"])
+    assert ring.open(RING.seal(b"token", bound_to=ROW), bound_to=ROW) == b"token"
 
 
 def test_a_ring_never_shows_or_pickles_its_keys() -> None:
@@ -126,6 +144,17 @@ def test_a_key_file_others_can_read_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsInvalid, match="chmod 600"):
         load_or_create(path)
+
+
+def test_a_key_file_is_replaced_as_a_whole_and_stays_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "seal"
+    before = load_or_create(path)
+
+    replace(path, RING.joined(before))
+
+    assert load(path).ids == ["k1", before.current_id]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["seal"]
 
 
 def test_processes_that_start_together_end_with_the_same_key(tmp_path: Path) -> None:

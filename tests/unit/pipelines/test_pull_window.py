@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from dcarbon.domain.errors import InvalidInput
+from dcarbon.domain.ranges import TimeRange
 from dcarbon_pipelines.pull_window import PullWindow
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -18,20 +19,25 @@ PACIFIC = ZoneInfo("America/Los_Angeles")
 def test_days_are_local_days_at_the_utility() -> None:
     window = PullWindow(start="2026-03-01", end="2026-03-10")
 
-    bounds = window.bounds(PACIFIC, NOW)
+    asked = window.window(PACIFIC, NOW)
 
     # The clocks go forward on 8 March.
-    assert bounds == (datetime(2026, 3, 1, 8, tzinfo=UTC), datetime(2026, 3, 10, 7, tzinfo=UTC))
+    assert asked == TimeRange(
+        datetime(2026, 3, 1, 8, tzinfo=UTC), datetime(2026, 3, 10, 7, tzinfo=UTC)
+    )
 
 
 def test_nothing_typed_asks_for_nothing_in_particular() -> None:
     PullWindow().require_sensible(NOW)
 
-    assert PullWindow().bounds(PACIFIC, NOW) == (None, None)
+    assert PullWindow().window(PACIFIC, NOW) is None
 
 
 def test_a_start_alone_means_until_now() -> None:
-    assert PullWindow(start="2026-03-01").bounds(PACIFIC, NOW)[1] == NOW
+    asked = PullWindow(start="2026-03-01").window(PACIFIC, NOW)
+
+    assert asked is not None
+    assert asked.end == NOW
 
 
 @pytest.mark.parametrize(

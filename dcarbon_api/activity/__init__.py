@@ -1,0 +1,1 @@
+"""What happened at a facility, for its people."""

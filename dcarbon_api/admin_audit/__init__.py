@@ -1,0 +1,1 @@
+"""The audit log for administrators: search, and entries as files."""

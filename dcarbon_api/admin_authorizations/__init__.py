@@ -1,0 +1,1 @@
+"""Every authorization, for administrators: list with filters, counts and sorting."""

@@ -1,0 +1,1 @@
+"""Retrying or ending many authorizations at once: preview, reason, progress."""

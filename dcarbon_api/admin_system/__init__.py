@@ -1,0 +1,1 @@
+"""How the house is right now, for administrators: in words, and as JSON."""

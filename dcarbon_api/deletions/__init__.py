@@ -1,0 +1,1 @@
+"""Requests for deletion: on the account, for administrators, and the receipts."""

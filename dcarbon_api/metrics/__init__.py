@@ -1,0 +1,1 @@
+"""Figures for Prometheus: how the house is doing, and how long requests take."""
