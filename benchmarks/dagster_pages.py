@@ -232,8 +232,8 @@ def _ticks(runtime: Runtime, instance: dg.DagsterInstance, figures: dict[str, ob
     def tick() -> None:
         with dg.build_sensor_context(instance, resources={"runtime": runtime}) as context:
             asked = open_work_orders(context)
-        if not isinstance(asked, dg.SensorResult):
-            raise TypeError(asked)
+        if not isinstance(asked, list) or not asked:
+            raise TypeError(f"no runs were asked for: {type(asked).__name__}")
 
     took = figures[f"tick of open_work_orders, {AUTHORIZATIONS:,} orders, s"] = _timed(tick)
     return took

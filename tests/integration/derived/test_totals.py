@@ -87,8 +87,8 @@ def test_nothing_asked_and_nothing_stored_is_nothing(place: Place) -> None:
 def test_readings_stored_before_this_version_are_derived_after_the_migration(
     place: Place, engine: Engine
 ) -> None:
-    migrate.downgrade(engine, "0004")
     one = channel(place, place.meter(), "delivered", 5)
+    migrate.downgrade(engine, "0004")
 
     migrate.upgrade(engine)
     done = derived_energy.derive_changed(place.sessions, now=NOW)
