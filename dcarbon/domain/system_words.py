@@ -175,7 +175,7 @@ SYSTEM: Mapping[str, Text] = {
         "The utility refuses DCarbon itself, not the customers. Authorizations blocked by it: "
         "{count}.",
         "Compare the client id, secret, certificate or API token in the settings with what the "
-        "utility gave you; `dcarbon keys platform-token` sets a new API token.",
+        "utility gave you; dcarbon keys platform-token sets a new API token.",
     ),
     "readings_late": Text(
         "{provider} gives no new readings",

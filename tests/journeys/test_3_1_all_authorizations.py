@@ -1,5 +1,5 @@
 """Stories 3.1, 3.2 and 3.4: an administrator finds what needs a person, retries some and ends some,
-and sees the provider confirm it.
+sees the provider confirm it, and looks how the system is.
 """
 
 from __future__ import annotations
@@ -77,6 +77,11 @@ def test_what_needs_a_person_is_found_retried_and_ended(
     _end_at_provider(runtime, ids["Prairie Store"])
     expect(page.get_by_role("heading", name="2 of 2 settled")).to_be_visible(timeout=steps.LONG)
     expect(page.get_by_text("Confirmed by the provider").first).to_be_visible()
+
+    steps.press(page.get_by_role("link", name="System"))
+    expect(page.get_by_text("The database answers")).to_be_visible()
+    expect(page.get_by_text("What to do:").first).to_be_visible()
+    seen(page, "6-system")
 
 
 def _authorizations(runtime: Runtime) -> dict[str, UUID]:
