@@ -12,7 +12,7 @@ from dcarbon_pipelines.order_runs import UNFINISHED
 @dg.sensor(
     # By its name: given the job, Dagster copies the sensor and warns of a parameter of its own.
     job_name=end_authorizations.name,
-    minimum_interval_seconds=5,
+    minimum_interval_seconds=2,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sees authorizations that were ended here and starts one run that ends them at "
     "their utilities, again and again until each is confirmed.",
