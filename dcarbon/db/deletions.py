@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from dcarbon.db.base import Base, Id, Instant
+from dcarbon.domain.errors import NotFound
 
 OPEN = ("asked", "approved", "started", "erased")
 """States in which something is still to come, in their order."""
@@ -103,3 +104,11 @@ def leaving_for(session: Session, deletion_id: UUID) -> int:
     """Count the payloads that are still leaving for a request."""
     chosen = select(func.count()).where(LeavingPayload.deletion_id == deletion_id)
     return session.scalar(chosen) or 0
+
+
+def locked(session: Session, deletion_id: UUID) -> DeletionRequest:
+    """Return a request as it is now, locked by this transaction. Raises :class:`NotFound`."""
+    row = session.get(DeletionRequest, deletion_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFound("no such request")
+    return row

@@ -370,7 +370,7 @@ def lines_of(verdict: Verdict) -> list[str]:
     else:
         shown.append("There are no entries.")
     shown.append(
-        f"{verdict.heads_met} kept heads agree, {verdict.heads_before} are older than the log."
+        f"Kept heads that agree: {verdict.heads_met}; older than the log: {verdict.heads_before}."
     )
     return shown
 

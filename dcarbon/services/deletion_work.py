@@ -102,7 +102,7 @@ def _start(runtime: Runtime, deletion_id: UUID) -> None:
     with runtime.sessions.begin() as session:
         # The person first, as whoever takes the request back does.
         person = _person(session, deletion_id)
-        row = _locked(session, deletion_id)
+        row = db.locked(session, deletion_id)
         is_due = row.state == DeletionState.ASKED and row.due_at is not None and row.due_at <= now
         if not is_due and row.state != DeletionState.APPROVED:
             return
@@ -131,7 +131,7 @@ def _start(runtime: Runtime, deletion_id: UUID) -> None:
 def _erase(runtime: Runtime, deletion_id: UUID) -> None:
     now = runtime.now()
     with runtime.sessions.begin() as session:
-        row = _locked(session, deletion_id)
+        row = db.locked(session, deletion_id)
         if row.state != DeletionState.STARTED or row.started_at is None:
             return
         if _waits_for_utilities(session, row) and now - row.started_at < CONFIRMED_WITHIN:
@@ -196,7 +196,7 @@ def _waits_for_utilities(session: Session, row: DeletionRequest) -> bool:
 def _finish(runtime: Runtime, deletion_id: UUID) -> None:
     now = runtime.now()
     with runtime.sessions.begin() as session:
-        row = _locked(session, deletion_id)
+        row = db.locked(session, deletion_id)
         if row.state != DeletionState.ERASED or db.leaving_for(session, row.id):
             return
         receipt = deletion_receipts.written(row, done_at=now)
@@ -260,13 +260,6 @@ def _person(session: Session, deletion_id: UUID) -> Person:
     if row is None:
         raise NotFound("no such request")
     return session.get_one(Person, row.person_id, with_for_update=True)
-
-
-def _locked(session: Session, deletion_id: UUID) -> DeletionRequest:
-    row = session.get(DeletionRequest, deletion_id, with_for_update=True, populate_existing=True)
-    if row is None:
-        raise NotFound("no such request")
-    return row
 
 
 def _record(

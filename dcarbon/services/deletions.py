@@ -225,17 +225,10 @@ def _person(session: Session, actor: Actor, *, is_locked: bool = False) -> Perso
     return person
 
 
-def _locked(session: Session, deletion_id: UUID) -> DeletionRequest:
-    row = session.get(DeletionRequest, deletion_id, with_for_update=True, populate_existing=True)
-    if row is None:
-        raise NotFound("no such request")
-    return row
-
-
 def _to_decide(
     session: Session, deletion_id: UUID, *, actor: Actor
 ) -> tuple[DeletionRequest, Person]:
-    row = _locked(session, deletion_id)
+    row = db.locked(session, deletion_id)
     if row.state != DeletionState.ASKED:
         raise InvalidTransition(f"it is {row.state}", code="deletion_decided")
     if row.person_id == actor.person_id:

@@ -186,7 +186,7 @@ def test_the_command_proves_exports_and_keeps(
 
     assert (unkept[0], head[0], whole[0], exported[0]) == (0, 0, 0, 0)
     assert "No kept head was at hand" in unkept[1]
-    assert "2 kept heads agree" in whole[1]
+    assert "Kept heads that agree: 2;" in whole[1]
     assert "works as the owner of the log" in whole[1]
     lines = (tmp_path / "log.jsonl").read_bytes().splitlines()
     assert [json.loads(line)["seq"] for line in lines] == [1, 2, 3, 4]

@@ -206,7 +206,7 @@ def test_the_program_works_alone_on_an_export_and_kept_heads(tmp_path: Path) -> 
 
     assert whole[0] == 0
     assert "5 entries read, 1 to 5" in whole[1]
-    assert "2 kept heads agree" in whole[1]
+    assert "Kept heads that agree: 2;" in whole[1]
     assert cut[0] == 1
     assert f"entry 4 is missing at the end: entry 4 was there on {NEW}" in cut[1]
     assert told(tmp_path / "absent.jsonl")[0] == 2
