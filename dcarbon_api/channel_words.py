@@ -15,9 +15,7 @@ _DECIMALS = 3
 
 def name_of(channel: ChannelView) -> str:
     """Return what a channel counts, with what tells it apart from others of its kind."""
-    name = words.direction_name(channel.direction)
-    if channel.commodity != "electricity" and channel.direction == "delivered":
-        name = "Delivered"
+    name = words.direction_name(channel.direction, channel.commodity)
     return f"{name} ({channel.label})" if channel.label else name
 
 

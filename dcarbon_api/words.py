@@ -82,7 +82,10 @@ def commodity_name(commodity: str) -> str:
 
 
 @bp.app_template_filter()
-def direction_name(direction: str) -> str:
+def direction_name(direction: str, commodity: str = "electricity") -> str:
+    """Return which way something flows; only electricity has a grid."""
+    if direction == "delivered" and commodity != "electricity":
+        return "Delivered"
     return DIRECTIONS.get(direction, direction.replace("_", " ").capitalize())
 
 

@@ -53,6 +53,7 @@ class PlannedChannel:
     """One channel and what the export has of it."""
 
     id: UUID
+    commodity: str
     direction: str
     unit: str
     measure: str
@@ -238,6 +239,7 @@ def _channel(
     words += [f"({channel.label})"] if channel.label else []
     return PlannedChannel(
         id=channel.id,
+        commodity=channel.commodity,
         direction=channel.direction,
         unit=channel.unit,
         measure=channel.measure,

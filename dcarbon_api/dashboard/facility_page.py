@@ -192,9 +192,7 @@ def name_of(meter: MeterView) -> str:
 
 
 def _counts(channel: ChannelView) -> str:
-    direction = words.direction_name(channel.direction)
-    if channel.commodity != "electricity" and channel.direction == "delivered":
-        direction = "Delivered"
+    direction = words.direction_name(channel.direction, channel.commodity)
     return f"{direction}, {channel.unit}" if channel.unit != "unknown" else direction
 
 

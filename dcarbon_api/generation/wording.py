@@ -57,11 +57,9 @@ def source_words(source: Source) -> str:
 @bp.app_template_filter()
 def channel_name(channel: ChannelView) -> str:
     """Return what a channel counts: its direction, or what it measures beside energy."""
-    name = words.direction_name(channel.direction)
+    name = words.direction_name(channel.direction, channel.commodity)
     if channel.direction in {"unknown", "other"}:
         name = "Direction not stated"
-    if channel.direction == "delivered" and channel.commodity != "electricity":
-        name = "Delivered"
     if channel.measure != "usage":
         name = f"{name}, {channel.measure}"
     return name if channel.unit == "unknown" else f"{name}, {channel.unit}"

@@ -36,9 +36,7 @@ def content(found: MeterReadings, *, points: int) -> bytes:
 
 def name_of(channel: Channel) -> str:
     """Return what a channel counts, in words."""
-    if channel.commodity != Commodity.ELECTRICITY and channel.direction == Direction.DELIVERED:
-        return "Delivered"
-    return words.direction_name(channel.direction)
+    return words.direction_name(channel.direction, channel.commodity)
 
 
 def is_below(channel: Channel) -> bool:

@@ -25,6 +25,7 @@ BLOCK = 32_768
 def plan_of(readings: int, name: str = "1001") -> Plan:
     channel = PlannedChannel(
         id=UUID(int=2),
+        commodity="electricity",
         direction="delivered",
         unit="Wh",
         measure="usage",
