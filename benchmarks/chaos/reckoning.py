@@ -19,6 +19,10 @@ MAY_END = "PostgreSQL at"
 """Words of a process that was started while the database was away."""
 STEP = timedelta(minutes=11)
 """How far the clock is moved at once: further than the same order is not asked for twice."""
+STILL_S = 5.0
+"""For so long nothing may be open or told at the end: the sandbox's files are half a second behind,
+and what a utility tells becomes an order when the web app has heard it.
+"""
 _STEP_EVERY_S = 10.0
 _OPEN = text("""
     select count(*), count(*) filter (where not_before <= :now) from work_orders
@@ -93,8 +97,7 @@ def settle(chaos: Chaos) -> None:
     chaos.room.freeze(max(now, chaos.room.now()))
     for customer in chaos.people:
         chaos.repull(customer, chaos.first, now)
-    _rest(chaos)
-    time.sleep(1.5)  # the sandbox's files are half a second behind at most
+    _rest(chaos, still_s=STILL_S)
 
 
 def compare_readings(chaos: Chaos) -> tuple[int, list[str]]:
@@ -111,17 +114,22 @@ def compare_readings(chaos: Chaos) -> tuple[int, list[str]]:
     return right, wrong
 
 
-def _rest(chaos: Chaos) -> None:
-    """Wait until no order is open; waits of the product end with its clock."""
+def _rest(chaos: Chaos, *, still_s: float = 0.0) -> None:
+    """Wait until no order is open and no utility is about to open one, for ``still_s`` seconds.
+
+    Waits of the product end with its clock.
+    """
     deadline = time.monotonic() + (LIMIT_S if chaos.stack.with_dagster else LIMIT_S / 5)
-    moved = time.monotonic()
+    moved = stirred = time.monotonic()
     while time.monotonic() < deadline:
         chaos.stack.ensure_all()
         with chaos.runtime.sessions() as session:
             opened, due = session.execute(_OPEN, {"now": chaos.runtime.now()}).one()
-        if not opened:
+        if opened or (still_s and chaos.room.is_telling()):
+            stirred = time.monotonic()
+        elif time.monotonic() - stirred >= still_s:
             return
-        if not due or time.monotonic() - moved > _STEP_EVERY_S:
+        if opened and (not due or time.monotonic() - moved > _STEP_EVERY_S):
             chaos.stack.clock.advance(STEP)
             moved = time.monotonic()
         time.sleep(0.2)

@@ -55,6 +55,10 @@ class Room:
     def ping(self) -> None:
         self._post("utilityapi/ping", {})
 
+    def is_telling(self) -> bool:
+        """Say whether a notification is on its way, or waits to be tried again."""
+        return not all(one["is_over"] for one in self._get("notifications")["notifications"])
+
     def _get(self, path: str) -> dict[str, Any]:
         return self._ask("GET", path)
 

@@ -29,6 +29,8 @@ class Delivery:
     uris: Sequence[str]
     attempts: int = 0
     outcome: str = "waiting"
+    is_over: bool = False
+    """Whether it was accepted or given up: until then it may still come."""
 
 
 class Notifier:
@@ -88,10 +90,13 @@ class Notifier:
                 delivery.outcome = self._post(delivery.to, body)
             except httpx2.HTTPError as error:
                 delivery.outcome = f"failed: {type(error).__name__}"
-            if delivery.outcome.startswith("2"):
+            accepted = delivery.outcome.startswith("2")
+            if accepted or delivery.attempts > len(_ATTEMPTS_AFTER_S):
+                delivery.is_over = True
+            if accepted:
                 return
             _log.warning("notification not accepted: %s", delivery.outcome)
-            if delivery.attempts <= len(_ATTEMPTS_AFTER_S):
+            if not delivery.is_over:
                 self._scheduler.after(_ATTEMPTS_AFTER_S[delivery.attempts - 1], attempt)
 
         return attempt
