@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from dcarbon.db.meters import CoverageDay, MeterChannel
+from dcarbon.db.coverage_days import DUE_AFTER
+from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
 from dcarbon.domain.coverage import COVERED, CoverageState
 
 
@@ -21,8 +23,14 @@ class CoverageShare:
     due: int
 
 
-def shares_of(session: Session, meter_ids: Collection[UUID]) -> dict[UUID, CoverageShare]:
-    """Return the share of each meter; one of which no day is due yet is absent."""
+def shares_of(
+    session: Session, meter_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, CoverageShare]:
+    """Return the share of each meter; one of which no day is due yet is absent.
+
+    A day that was not due when it was counted is due once the utility has had its time.
+    """
+    due_before = cast(func.timezone(Meter.time_zone, now - DUE_AFTER), Date)
     days = (
         select(
             MeterChannel.meter_id,
@@ -30,7 +38,11 @@ def shares_of(session: Session, meter_ids: Collection[UUID]) -> dict[UUID, Cover
             func.bool_and(CoverageDay.state.in_(COVERED)).label("is_complete"),
         )
         .join(MeterChannel, MeterChannel.id == CoverageDay.channel_id)
-        .where(MeterChannel.meter_id.in_(meter_ids), CoverageDay.state != CoverageState.NOT_DUE)
+        .join(Meter, Meter.id == MeterChannel.meter_id)
+        .where(
+            Meter.id.in_(meter_ids),
+            or_(CoverageDay.state != CoverageState.NOT_DUE, CoverageDay.meter_day < due_before),
+        )
         .group_by(MeterChannel.meter_id, CoverageDay.meter_day)
         .subquery()
     )

@@ -73,7 +73,7 @@ def of(
     """Return each meter, in order of external ids. Raises :class:`NotFound`."""
     found = meters.listing(session, actor=actor, authorization_id=authorization_id)
     days = meter_coverage.last_days(session, found, now=now)
-    shares = meter_coverage.shares(session, found)
+    shares = meter_coverage.shares(session, found, now=now)
     counted = _counted(session, [meter.id for meter in found])
     return tuple(
         MeterSummary(

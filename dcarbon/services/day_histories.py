@@ -25,10 +25,10 @@ from dcarbon.domain.ranges import EARLIEST
 from dcarbon.services import coverage_calendar, facility_meters, payload_views
 from dcarbon.services.actors import Actor
 from dcarbon.services.coverage_calendar import CalendarDay, ChannelDay
-from dcarbon.services.day_totals import LONGEST_INTERVAL_S
 from dcarbon.services.facility_meters import FacilityMeters
 from dcarbon.services.meters import ChannelView, MeterView
 from dcarbon.services.payload_views import PayloadView
+from dcarbon.services.reading_steps import LONGEST_DAY_S
 from dcarbon.settings import Settings
 
 
@@ -267,7 +267,7 @@ def _total(
     summed = [
         stated.quantity
         for (at, duration_s), stated in readings.items()
-        if at >= start and duration_s <= LONGEST_INTERVAL_S
+        if at >= start and duration_s <= LONGEST_DAY_S
     ]
     return sum(summed, Decimal(0)) if summed else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from dcarbon.db.interval_days_reading import exponent_of
 from dcarbon.domain.calendar import DAY, day_bounds, local_days
-
-LONGEST_INTERVAL_S = 25 * 3600
-"""A longer reading is a billing period: it is shown, and belongs to no day's total."""
+from dcarbon.domain.ranges import TimeRange
+from dcarbon.services.reading_steps import LONGEST_DAY_S
+from dcarbon.services.shown_readings import placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,22 @@ class Compared:
         return (self.today or Decimal(0)) - (self.reported or Decimal(0))
 
 
-def by_day(
-    readings: pa.Table, start: datetime, end: datetime, zone: ZoneInfo
-) -> dict[date, Decimal]:
-    """Return the sum of each local day that ``[start, end)`` touches and that has readings.
+def by_day(readings: pa.Table, span: TimeRange, zone: ZoneInfo) -> dict[date, Decimal]:
+    """Return the sum of each local day of ``span`` that has readings there.
 
-    A reading belongs to the day in which it starts. Columns are those of
+    Readings belong where :func:`~dcarbon.services.shown_readings.placed` says. Columns are those of
     :func:`~dcarbon.db.interval_days_reading.read_series`, in order of start.
     """
-    days = list(local_days(start, end, zone))
+    days = list(local_days(span.start, span.end, zone))
     if not days or not readings.num_rows:
         return {}
-    short = readings["duration_s"].to_numpy() <= LONGEST_INTERVAL_S
-    starts = readings["start"].cast("int64").to_numpy()[short]
+    duration_s = readings["duration_s"].to_numpy().astype(np.int64)
+    short = duration_s <= LONGEST_DAY_S
+    starts = placed(readings["start"].cast("int64").to_numpy(), duration_s)[short]
     values = readings["value"].to_numpy()[short].tolist()
     edges = [int(day_bounds(day, zone)[0].timestamp()) for day in [*days, days[-1] + DAY]]
-    at = np.searchsorted(starts, np.array(edges, np.int64)).tolist()
+    bounds = int(span.start.timestamp()), int(span.end.timestamp())
+    at = np.searchsorted(starts, np.clip(np.array(edges, np.int64), *bounds)).tolist()
     exponent = exponent_of(readings)
     # Python's integers: a day's sum of 64-bit values need not be one.
     return {

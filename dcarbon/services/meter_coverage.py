@@ -47,12 +47,14 @@ def last_days(session: Session, meters: Sequence[MeterView], *, now: datetime) -
     }
 
 
-def shares(session: Session, meters: Sequence[MeterView]) -> dict[UUID, CoverageShare]:
+def shares(
+    session: Session, meters: Sequence[MeterView], *, now: datetime
+) -> dict[UUID, CoverageShare]:
     """Return how many of each meter's due days are complete, over all days ever counted.
 
     A meter of which no day is due yet is absent. The caller has checked who may see them.
     """
-    return coverage_shares.shares_of(session, [meter.id for meter in meters])
+    return coverage_shares.shares_of(session, [meter.id for meter in meters], now=now)
 
 
 def _days(known: Mapping[date, Sequence[str]], zone: str, *, now: datetime) -> Days:

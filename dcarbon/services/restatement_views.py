@@ -26,6 +26,7 @@ from dcarbon.services.day_totals import Compared
 from dcarbon.services.facility_meters import FacilityMeters
 from dcarbon.services.meters import ChannelView, MeterView
 from dcarbon.services.payload_views import PayloadView
+from dcarbon.services.shown_readings import CLOCK_OFF_S
 
 _MICROSECOND = timedelta(microseconds=1)
 _DATE = len("2026-01-31")
@@ -173,10 +174,11 @@ def _totals(
     zone: ZoneInfo,
 ) -> tuple[ChannelTotals, ...]:
     assert site.meter is not None
-    bounds = site.meter.id, span.start, span.end
+    # A day that is stated some seconds early is read too.
+    bounds = site.meter.id, span.start - timedelta(seconds=CLOCK_OFF_S), span.end
     reported, today = (
         {
-            each.channel.id: day_totals.by_day(each.readings, span.start, span.end, zone)
+            each.channel.id: day_totals.by_day(each.readings, span, zone)
             for each in read_channels(session, *bounds, as_known_at=at)
         }
         for at in (reported_at, None)

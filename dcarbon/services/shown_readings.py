@@ -16,7 +16,7 @@ from dcarbon.domain.flows import ESTIMATED_QUALITIES
 from dcarbon.domain.ranges import TimeRange
 
 _SHORTEST_DAY_S = 23 * 3600
-_CLOCK_OFF_S = 60
+CLOCK_OFF_S = 60
 """Utilities state days that begin some seconds beside midnight (PG&E gas: one second after)."""
 _KILO = {"Wh": "kWh", "W": "kW", "VAh": "kVAh", "VArh": "kVArh", "VA": "kVA", "VAr": "kVAr"}
 
@@ -60,16 +60,21 @@ class Readings:
 
 def read(session: Session, meter_id: UUID, span: TimeRange) -> list[Readings]:
     """Return each channel's readings that start in the range; channels without any are left out."""
-    first = span.start - timedelta(seconds=_CLOCK_OFF_S)
+    first = span.start - timedelta(seconds=CLOCK_OFF_S)
     found = interval_days_reading.read_channels(session, meter_id, first, span.end)
     inside = (_inside(_readings(each), span) for each in found if each.readings.num_rows)
     return [one for one in inside if len(one.start)]
 
 
 def starts(readings: Readings) -> Int:
-    """Return where each reading belongs: where it starts, whole days to the day they are nearly."""
-    is_day = readings.duration_s >= _SHORTEST_DAY_S
-    return np.asarray(readings.start + np.where(is_day, _CLOCK_OFF_S, 0), np.int64)
+    """Return where each reading belongs; see :func:`placed`."""
+    return placed(readings.start, readings.duration_s)
+
+
+def placed(start: Int, duration_s: Int) -> Int:
+    """Return where readings belong: where they start, whole days to the day they are nearly."""
+    is_day = duration_s >= _SHORTEST_DAY_S
+    return np.asarray(start + np.where(is_day, CLOCK_OFF_S, 0), np.int64)
 
 
 def _inside(readings: Readings, span: TimeRange) -> Readings:

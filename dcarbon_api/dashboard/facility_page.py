@@ -60,7 +60,7 @@ def of(session: Session, facility_id: UUID, *, actor: Actor, now: datetime) -> d
     """Return what the template wants. Somebody else's facility is :class:`NotFound`."""
     view = facility_views.one(session, facility_id, actor=actor, now=now)
     days = meter_coverage.last_days(session, view.meters, now=now)
-    shares = meter_coverage.shares(session, view.meters)
+    shares = meter_coverage.shares(session, view.meters, now=now)
     meters = [_meter(meter, days.get(meter.id), shares.get(meter.id)) for meter in view.meters]
     running = progress.of(view)
     return {

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from dcarbon.db import coverage_days
+from dcarbon.db import coverage_days, coverage_shares
 from dcarbon.db.base import new_id
 from dcarbon.db.coverage_days import CoverageSummary, DayCoverage
+from dcarbon.db.coverage_shares import CoverageShare
 from dcarbon.db.interval_days_writing import SeriesReadings
 from dcarbon.db.tables import Authorization, Meter, MeterChannel, Series
 from dcarbon.domain.calendar import day_bounds
@@ -117,6 +118,25 @@ def test_an_empty_day_says_whether_we_asked_and_whether_it_was_due(
 
     assert not_asked == [("not_asked", 96, 0), ("not_due", 96, 0)]
     assert asked == [("asked_empty", 96, 0), ("not_due", 96, 0)]
+
+
+def test_a_day_counted_before_it_was_due_is_due_later(place: Place, statement: Make) -> None:
+    series_id = place.series()
+    meter_id, _ = channel_of(place, series_id)
+    place.write(statement(series_id, start_of(DAY), [1] * 96), at=ASKED)
+    after = DAY + timedelta(days=1)
+    counted_at = start_of(after) + timedelta(days=3)
+    update(place, meter_id, DAY, after, asked_at=counted_at, now=counted_at)
+    last_moment = start_of(after + timedelta(days=1)) + coverage_days.DUE_AFTER
+
+    with place.sessions() as session:
+        before = coverage_shares.shares_of(
+            session, [meter_id], now=last_moment - timedelta(seconds=1)
+        )
+        later = coverage_shares.shares_of(session, [meter_id], now=last_moment)
+
+    assert before == {meter_id: CoverageShare(complete=1, due=1)}
+    assert later == {meter_id: CoverageShare(complete=1, due=2)}
 
 
 def test_estimated_readings_make_an_estimated_day(place: Place, statement: Make) -> None:
