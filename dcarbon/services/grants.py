@@ -71,13 +71,13 @@ class OpenGrants:
 def store(
     session: Session, keys: Sealer, authorization_id: UUID, tokens: TokenSet, *, now: datetime
 ) -> None:
-    """Seal a new grant and end those before it, if any."""
+    """Seal a new grant; end those before it, if any, and destroy their tokens."""
     for before in (
         current_grant(session, authorization_id),
         pending_grant(session, authorization_id),
     ):
         if before is not None:
-            before.ended_at, before.end_reason = now, "replaced"
+            before.ended_at, before.end_reason, before.sealed = now, "replaced", b""
     session.flush()
     session.add(_sealed_row(keys, authorization_id, new_id(), tokens, now=now))
 

@@ -264,5 +264,6 @@ def test_a_new_consent_takes_the_place_of_both(consented: Make, clock: SandboxCl
     assert again.authorization_id == house.id
     reasons = [each.end_reason for each in grants_of(house)]
     assert sorted(str(each) for each in reasons) == ["None", "replaced", "replaced"]
+    assert all((each.end_reason is None) == bool(each.sealed) for each in grants_of(house))
     assert rotation.rotate(house.runtime, order_id).is_rotated
     assert house.collect().error is None
