@@ -204,7 +204,7 @@ class _View:
             days=tuple(
                 _line(
                     day,
-                    day.first.strftime("%b %-d, %Y"),
+                    words.plain_date(day.first),
                     one.channel,
                     url=self.day_url(day.first.isoformat()),
                 )
@@ -216,7 +216,7 @@ class _View:
     def difference(self, one: Difference, payloads: Mapping[UUID, PayloadView]) -> ShownDifference:
         local = one.start.astimezone(self.zone)
         return ShownDifference(
-            local=local.strftime("%b %-d, %Y, %-I:%M %p %Z"),
+            local=words.local_time(one.start, self.meter.time_zone),
             utc=f"{one.start:%Y-%m-%d %H:%M}",
             channel=channel_words.name_of(one.channel),
             old=channel_words.amount(one.old, one.channel),

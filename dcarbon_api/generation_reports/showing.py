@@ -19,7 +19,6 @@ from dcarbon.domain.reporting_calendar import Deadline
 from dcarbon.services import facilities, generation_report_views
 from dcarbon.services.actors import Actor
 from dcarbon.services.generation_report_views import MonthState, MonthView, ReportView, UnitReports
-from dcarbon_api import words
 
 bp = Blueprint("generation_report_words", __name__)
 
@@ -224,10 +223,3 @@ def month_name(month: date) -> str:
 @bp.app_template_filter()
 def count_days(days: int) -> str:
     return _count(days)
-
-
-@bp.app_template_filter()
-def dated_source(source: object) -> str:
-    """Return a text's title with its date, as it is cited."""
-    title, dated = getattr(source, "title", ""), getattr(source, "dated", None)
-    return f"{title} ({words.plain_date(dated) if dated else 'undated'})"
