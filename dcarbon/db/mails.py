@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, Select, Text, func, select, text
+from sqlalchemy import DateTime, ForeignKey, Index, Select, Text, delete, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from dcarbon.db.base import Base, Id, Instant
@@ -88,6 +88,13 @@ def overdue(
         .where(Mail.kind == kind, Mail.created_at < created_before, Mail.not_before <= now)
         .with_for_update(skip_locked=True)
     ).all()
+
+
+def delete_over(session: Session, *, before: datetime) -> int:
+    """Delete the mails that were sent or given up before an instant; return how many."""
+    over_at = func.coalesce(Mail.sent_at, Mail.given_up_at)
+    gone = delete(Mail).where(over_at < before).returning(Mail.id)
+    return len(session.scalars(gone).all())
 
 
 def waiting(session: Session) -> int:

@@ -31,6 +31,8 @@ CLAIM = timedelta(minutes=10)
 """How long a mail under way is kept from other senders: longer than all timeouts of one mail."""
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=30)
+KEPT_FOR = timedelta(days=365)
+"""How long a mail is remembered once it is sent or given up."""
 
 log = structlog.get_logger(__name__)
 
@@ -180,6 +182,11 @@ def _give_up_overdue(runtime: Runtime) -> int:
                 log.warning("mail_given_up", mail=str(mail.id), kind=name, error=mail.last_error)
                 count += 1
     return count
+
+
+def prune(session: Session, now: datetime) -> int:
+    """Forget mails that were sent or given up long ago, and return how many. Does not commit."""
+    return mails.delete_over(session, before=now - KEPT_FOR)
 
 
 def _waiting(runtime: Runtime) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dcarbon.services import notifications, retrying, sign_in, web_sessions, work
+from dcarbon.services import mails, notifications, retrying, sign_in, web_sessions, work
 from dcarbon.services.runtime import Runtime
 
 
@@ -19,6 +19,7 @@ def prune(runtime: Runtime) -> Mapping[str, int]:
         "sign_in_links": sign_in.prune,
         "web_sessions": web_sessions.prune,
         "abandoned_attempts": work.close_all_abandoned,
+        "mails": mails.prune,
     }
     for name, forget in prunes.items():
         with runtime.sessions.begin() as session:

@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from dcarbon.cli import mailer
-from dcarbon.services import mails
+from dcarbon.db.mails import Mail
+from dcarbon.services import mails, tidying
 from dcarbon.services.runtime import Runtime
 from dcarbon_sandbox.authority import Authority
 from tests.integration.conftest import NOW
@@ -40,6 +41,24 @@ def test_a_queued_mail_arrives_with_text_and_html(runtime: Runtime, postmaster: 
     assert "may collect the meter readings of Dach Übersee" in " ".join(arrived.text.split())
     assert "<h1" in arrived.html
     assert row_of(runtime, mail_id).sent_at == NOW
+
+
+def test_mails_are_forgotten_a_year_after_they_were_sent(
+    runtime: Runtime, postmaster: Postmaster, clock: Clock
+) -> None:
+    sent = queued(runtime)
+    mails.send_due(runtime)
+    clock.now += mails.KEPT_FOR
+    waiting = queued(runtime)
+
+    kept = tidying.prune(runtime)["mails"]
+    clock.now += timedelta(seconds=1)
+    gone = tidying.prune(runtime)["mails"]
+
+    assert (kept, gone) == (0, 1)
+    with runtime.sessions() as session:
+        assert session.get(Mail, sent) is None
+        assert session.get(Mail, waiting) is not None
 
 
 def test_a_mail_of_a_change_that_was_rolled_back_does_not_exist(
