@@ -21,6 +21,8 @@ from dcarbon.settings import Settings
 PRODUCT_DATABASE = "dcarbon"
 DAGSTER_DATABASE = "dagster"
 _DATABASES = (PRODUCT_DATABASE, DAGSTER_DATABASE)
+CONNECTIONS = 300
+"""Eight runs and the web app may hold twenty each, Dagster's processes some more."""
 _START_LIMIT_S = 120.0
 _PAUSE_S = 0.2
 _PROCESSES = Path("/proc")
@@ -58,6 +60,9 @@ def _answering(place: Path) -> Any:
     while True:
         handle = _started(place)
         try:
+            if _is_widened(handle.get_uri()):
+                handle.cleanup()  # which stops it, unless others use it: then from the next start
+                handle = _started(place)
             for name in _DATABASES:
                 ensure_database(handle.get_uri(), name)
         except psycopg.OperationalError:
@@ -113,7 +118,7 @@ def _forget_the_dead(place: Path) -> None:
     """
     users = place / ".handle_pids.json"
     if users.exists():
-        users.write_text(json.dumps([pid for pid in _numbers(users) if _is_there(pid)]))
+        users.write_text(json.dumps([pid for pid in _numbers(users) if is_there(pid)]))
     server = place / "postmaster.pid"
     if not server.exists() or not _PROCESSES.is_dir():
         return
@@ -132,7 +137,8 @@ def _numbers(path: Path) -> list[int]:
         return []
 
 
-def _is_there(pid: int) -> bool:
+def is_there(pid: int) -> bool:
+    """Say whether a process of this number is there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -154,6 +160,19 @@ def _working_in(place: Path) -> set[int]:
         except OSError:  # ended meanwhile, or somebody else's
             continue
     return found
+
+
+def _is_widened(uri: str) -> bool:
+    """Let more processes in from the next start on; say whether that is news."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        stated = connection.execute(
+            "select setting::int from pg_file_settings where name = 'max_connections'"
+            " order by seqno desc limit 1"
+        ).fetchone()
+        if stated == (CONNECTIONS,):
+            return False
+        connection.execute(f"alter system set max_connections = {CONNECTIONS}")
+        return True
 
 
 def ensure_database(uri: str, name: str) -> None:

@@ -31,6 +31,13 @@ def test_a_killed_server_is_started_again_with_what_was_committed(place: Path) -
         assert found == (7,)
 
 
+def test_runs_and_web_app_all_find_a_connection(place: Path) -> None:
+    with embedded.server(place) as urls, psycopg.connect(urls["dcarbon"]) as connection:
+        allowed = connection.execute("show max_connections").fetchone()
+
+    assert allowed == (str(embedded.CONNECTIONS),)
+
+
 def test_the_number_of_a_dead_server_given_to_another_process_does_not_hold_up_the_start(
     place: Path,
 ) -> None:
