@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Python processes are started by the dozen: none should compile again what another one has.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up test check unit integration browser bench lock clean
+.PHONY: help setup demo up test check unit integration docs browser bench mutants lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,7 +24,7 @@ demo: $(READY) ## run the main job end to end and stay up (ONCE=1: stop after th
 up: $(READY) ## start everything on embedded defaults
 	@$(BIN)/dcarbon up
 
-test: $(READY) ## everything checked: lint, types, layers, unit, integration, browser
+test: $(READY) ## everything checked: lint, types, layers, unit, integration, documents, browser
 	@VENV=$(VENV) sh scripts/test.sh all
 
 check: $(READY) ## format, lint, types, layers
@@ -36,11 +36,17 @@ unit: $(READY) ## unit tests
 integration: $(READY) ## tests with PostgreSQL, Dagster and the sandbox
 	@VENV=$(VENV) sh scripts/test.sh integration
 
+docs: $(READY) ## run what the documents say, and check what they name
+	@VENV=$(VENV) sh scripts/test.sh docs
+
 browser: $(READY) ## journeys in headless Chromium
 	@VENV=$(VENV) sh scripts/test.sh browser
 
 bench: $(READY) ## measure beside rivals and limits (NAME=x: one of them)
 	@VENV=$(VENV) sh scripts/bench.sh $(NAME)
+
+mutants: $(READY) ## change the rules and see what no test notices (NAME="x y": these modules)
+	@VENV=$(VENV) sh scripts/mutants.sh $(NAME)
 
 lock: ## resolve the dependencies anew and write the hashed locks
 	@PYTHON="$(PYTHON)" sh scripts/lock.sh

@@ -29,7 +29,7 @@ GOAL = "every order done in one go, nobody left, and every whole day that is due
 _ORDERS = "select outcome, count(*) from work_orders group by 1"
 _STORED = """
 select count(*), coalesce(sum(cardinality(array_remove(readings, null))), 0)::bigint,
-       pg_total_relation_size('interval_days')
+       (select sum(pg_total_relation_size(relid))::bigint from pg_partition_tree('interval_days'))
 from interval_days
 """
 # The first local day is asked for from the hour of asking on.

@@ -192,7 +192,11 @@ def _cost(place: Store, writer: Callable[[], object]) -> Cost:
 
 
 def _size(place: Store, table: str) -> int:
-    return int(place.scalar(f"select pg_total_relation_size('{table}')"))
+    return int(
+        place.scalar(f"""select pg_total_relation_size('{table}')
+            + coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
+            from pg_inherits where inhparent = '{table}'::regclass""")
+    )
 
 
 def _median_wal(costs: Sequence[Cost]) -> float:

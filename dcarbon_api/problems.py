@@ -68,6 +68,7 @@ _STATUS_OF_CODE = {
     "operator_needed": 403,
     "owner_needed": 403,
     "signature_invalid": 403,
+    "landing_unavailable": 503,
     "not_ready": 503,
 }
 """Where the code says more than the class: who sent it is wrong, not what was sent."""

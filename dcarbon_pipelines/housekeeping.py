@@ -1,4 +1,4 @@
-"""Tidying up: runs of Dagster that nobody looks at any more, and rows that have served.
+"""Tidying up: runs of Dagster nobody looks at any more, rows that have served, months of readings.
 
 Deleting a run deletes what it said of its partitions. A run that holds the newest word on an
 authorization or on a derived day or month is therefore kept whatever its age; days of the sync
@@ -6,12 +6,12 @@ older than the setting turn grey, and what each authorization has of them is in 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
 
-from dcarbon.services import tidying
+from dcarbon.services import reading_months, tidying
 from dcarbon.services.runtime import Runtime
 from dcarbon_pipelines.appearance import JOB_TAGS, TITLE
 
@@ -43,6 +43,17 @@ def delete_old_runs(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Ru
 def prune_rows(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
     """Call everything that prunes, each in a transaction of its own."""
     context.add_output_metadata(dict(tidying.prune(runtime)))
+
+
+@dg.op(description="Make months ahead for readings, and sort those into months that are in none.")
+def keep_months(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
+    """Keep interval days by month once they are many; goes on where an earlier night left off."""
+
+    def copied(done: int, of: int) -> None:
+        context.log.info("%s of %s MB of readings sorted into months", done >> 20, of >> 20)
+
+    kept = reading_months.keep(runtime.sessions, today=runtime.now().date(), progress=copied)
+    context.add_output_metadata(asdict(kept))
 
 
 def _delete(
@@ -104,11 +115,12 @@ def _newest_words(instance: dg.DagsterInstance) -> set[str]:
 
 @dg.job(
     executor_def=dg.in_process_executor,
-    description="Delete old runs and rows that have served. Readings, payloads and the audit log "
-    "are never touched.",
+    description="Delete old runs and rows that have served, and keep readings by month. What "
+    "readings, payloads and the audit log say is never touched.",
     tags=JOB_TAGS,
     run_tags={TITLE: "Housekeeping"},
 )
 def housekeeping() -> None:
     delete_old_runs()
     prune_rows()
+    keep_months()

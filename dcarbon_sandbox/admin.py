@@ -146,6 +146,13 @@ def _utility_routes(room: Blueprint, sandbox: Sandbox) -> None:
         custodian = sandbox.custodians.get(code)
         return green_button.deliver_bulk_files(custodian, _body()) if custodian else None
 
+    def requests() -> dict[str, Any]:
+        return {"requests": sandbox.arrivals.seen()}
+
+    def forget() -> dict[str, Any]:
+        sandbox.arrivals.forget()
+        return requests()
+
     def limits() -> dict[str, Any]:
         lifted = str(_body().get("lifted", True)).lower() == "true"
         for profile in PROFILES.values():
@@ -156,6 +163,8 @@ def _utility_routes(room: Blueprint, sandbox: Sandbox) -> None:
     room.add_url_rule("/utilities", "utilities", _answer(listed))
     room.add_url_rule("/utilities/<code>", "change_utility", _answer(change), methods=["POST"])
     room.add_url_rule("/utilities/<code>/bulk-files", "bulk", _answer(deliver), methods=["POST"])
+    room.add_url_rule("/requests", "requests", _answer(requests))
+    room.add_url_rule("/requests", "forget_requests", _answer(forget), methods=["DELETE"])
     room.add_url_rule("/limits", "limits", _answer(limits), methods=["POST"])
 
 

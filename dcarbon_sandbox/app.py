@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, render_template, request
 
 from dcarbon_sandbox import admin, mails, utilityapi
+from dcarbon_sandbox.arrivals import Arrivals
 from dcarbon_sandbox.clock import SandboxClock
 from dcarbon_sandbox.customers import CUSTOMERS
 from dcarbon_sandbox.faults import Faults
@@ -49,6 +50,7 @@ class Sandbox:
     state: SandboxState
     clock: SandboxClock
     faults: Faults
+    arrivals: Arrivals
     store: Store
     scheduler: Scheduler
     notifier: Notifier
@@ -88,6 +90,7 @@ def create_app(
     )
     app.extensions["sandbox"] = sandbox
     app.before_request(_only_pages_without_tls)
+    sandbox.arrivals.install(app)
     sandbox.faults.install(app)
     for custodian in sandbox.custodians.values():
         app.register_blueprint(blueprint(custodian))
@@ -138,6 +141,7 @@ def _assemble(
         state=state,
         clock=clock,
         faults=faults,
+        arrivals=Arrivals(utility_of),
         store=store,
         scheduler=scheduler,
         notifier=notifier,
@@ -152,6 +156,13 @@ def providers_of(path: str) -> frozenset[str]:
         return frozenset({"utilityapi"})
     code = path.split("/", 2)[1]
     return frozenset({"green_button", code}) if code in PROFILES else frozenset()
+
+
+def utility_of(path: str) -> str | None:
+    """Return which utility's API a path belongs to; ``None`` for pages and what is nobody's."""
+    if is_page(path):
+        return None
+    return next(iter(providers_of(path) - {"green_button"}), None)
 
 
 def is_page(path: str) -> bool:

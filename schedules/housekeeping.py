@@ -10,5 +10,5 @@ nightly_housekeeping = dg.ScheduleDefinition(
     cron_schedule="30 1 * * *",
     execution_timezone="America/Los_Angeles",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night: delete old runs and rows that have served.",
+    description="Every night: delete old runs and rows that have served; keep readings by month.",
 )

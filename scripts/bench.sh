@@ -6,12 +6,15 @@ venv=${VENV:-.venv}
 names() {
   for file in $(grep -l '^if __name__ == "__main__":' benchmarks/*.py); do basename "$file" .py; done
 }
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements/bench.txt
+steadily() { "$venv/bin/python" scripts/steadily.py "$@"; }
+
+steadily "installing the rivals" "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements/bench.txt
 if [ $# -gt 0 ]; then
   [ -f "benchmarks/$1.py" ] || { echo "There is no benchmark $1. There are:" >&2; names >&2; exit 2; }
-  exec "$venv/bin/python" -m "benchmarks.$1"
+  steadily "measuring $1" "$venv/bin/python" -m "benchmarks.$1"
+  exit
 fi
 for name in $(names); do
   printf '\n== %s\n' "$name"
-  "$venv/bin/python" -m "benchmarks.$name"
+  steadily "measuring $name" "$venv/bin/python" -m "benchmarks.$name"
 done

@@ -9,3 +9,6 @@ echo uv | "$venv/bin/uv" pip compile - $options -o requirements/uv.txt
 "$venv/bin/uv" pip compile pyproject.toml $options -o requirements/runtime.txt
 "$venv/bin/uv" pip compile pyproject.toml --extra dev $options -o requirements/dev.txt
 "$venv/bin/uv" pip compile pyproject.toml --extra dev --extra bench $options -o requirements/bench.txt
+"$venv/bin/uv" pip compile pyproject.toml --extra dev --extra mutation $options -o requirements/mutation.txt
+"$venv/bin/uv" pip compile pyproject.toml --extra celery $options -o requirements/celery.txt
+"$venv/bin/uv" pip compile pyproject.toml --extra kubernetes $options -o requirements/kubernetes.txt

@@ -7,8 +7,13 @@ if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info[:2]
   echo "DCarbon needs Python 3.11; set PYTHON=/path/to/python3.11" >&2
   exit 1
 fi
+steadily() { "$python" scripts/steadily.py "$@"; }
+
 echo "Setting up $venv (a minute or two the first time) ..."
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .
+[ -x "$venv/bin/python" ] || steadily "making $venv" "$python" -m venv "$venv"
+steadily "installing the installer" \
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+steadily "installing $(grep -c '==' "$lock") packages" \
+  "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
+steadily "installing DCarbon" \
+  "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dcarbon import settings
+from dcarbon.cli import examples, opening, waiting
 from dcarbon.db import audit_chain, privileges
 from dcarbon.domain import audit_proof
 from dcarbon.domain.audit_proof import Head, Verdict
 from dcarbon.services import audit_export, audit_heads
-from dcarbon.services.runtime import Runtime, open_runtime
+from dcarbon.services.runtime import Runtime
 
 _SHOWN_EVERY = 1_000
 
@@ -33,16 +34,32 @@ class _HeadType(click.ParamType[Head]):
 
 @click.group("audit")
 def command() -> None:
-    """Prove that the audit log is as it was written; export it, and keep its heads."""
+    """Prove that the audit log is as it was written, and give it to others.
+
+    A head is the number and hash of the log's last entry. Whoever keeps one elsewhere can prove
+    later that nothing before it was changed: docs/guides/audit-proof.md.
+    """
 
 
-@command.command("verify")
+@command.command(
+    "verify",
+    short_help="Prove that the log is as it was written.",
+    epilog=examples.of(
+        "dcarbon audit verify", "dcarbon audit verify --heads kept/audit-heads.jsonl"
+    ),
+)
 @click.option(
     "--heads",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File of kept heads; by default DCARBON_AUDIT_HEADS_FILE.",
 )
-@click.option("--head", "others", type=_HeadType(), multiple=True, help="A head from a mail.")
+@click.option(
+    "--head",
+    "others",
+    type=_HeadType(),
+    multiple=True,
+    help="A head from a mail; may be given again.",
+)
 def verify(heads: Path | None, others: Sequence[Head]) -> None:
     """Read the whole log and name every entry that was edited, removed, moved or cut off.
 
@@ -53,7 +70,7 @@ def verify(heads: Path | None, others: Sequence[Head]) -> None:
     if heads is not None:
         chosen = chosen.model_copy(update={"audit_heads_file": heads})
     kept = [*audit_heads.kept(chosen), *others]
-    with open_runtime(chosen) as runtime:
+    with opening.runtime(Console(stderr=True), chosen) as runtime:
         verdict = _proven(runtime, kept)
         with runtime.sessions() as session:
             rights = privileges.of_log(session)
@@ -70,25 +87,39 @@ def verify(heads: Path | None, others: Sequence[Head]) -> None:
         raise SystemExit(1)
 
 
-@command.command("head")
+@command.command(
+    "head",
+    short_help="Keep the head of the log now.",
+    epilog=examples.of("dcarbon audit head"),
+)
 def head() -> None:
     """Prove the log since the last kept head and keep its head now, as is done every night."""
-    with open_runtime(settings.load()) as runtime:
+    with opening.runtime(Console(stderr=True)) as runtime:
         done = audit_heads.keep(runtime)
         place = audit_heads.file_of(runtime.settings)
     click.echo(f"{done.head.seq}:{done.head.hash}")
     click.echo(f"Written to {place}; {done.mails} mails queued.", err=True)
 
 
-@command.command("export")
+@command.command(
+    "export",
+    short_help="Write the log to a file.",
+    epilog=examples.of("dcarbon audit export audit.jsonl"),
+)
 @click.argument("file", type=click.File("wb"), default="-")
 def export(file: IO[bytes]) -> None:
     """Write the whole log to FILE (standard output without one), a JSON object a line."""
-    with open_runtime(settings.load()) as runtime, runtime.sessions() as session:
+    with opening.runtime(Console(stderr=True)) as runtime, runtime.sessions() as session:
         file.writelines(audit_export.lines(session))
 
 
-@command.command("verifier")
+@command.command(
+    "verifier",
+    short_help="Print a program that proves an export.",
+    epilog=examples.of(
+        "dcarbon audit verifier > verify_audit.py", "python3 verify_audit.py audit.jsonl"
+    ),
+)
 def verifier() -> None:
     """Print the program that proves an export without DCarbon: one file, Python alone."""
     sys.stdout.write(Path(audit_proof.__file__).read_text("utf-8"))
@@ -96,7 +127,11 @@ def verifier() -> None:
 
 def _proven(runtime: Runtime, kept: Sequence[Head]) -> Verdict:
     console = Console(stderr=True)
-    with runtime.sessions() as session, Progress(console=console, transient=True) as progress:
+    columns = Progress.get_default_columns()
+    with (
+        runtime.sessions() as session,
+        waiting.bars(console, *columns, transient=True) as progress,
+    ):
         total = audit_chain.head(session)[0]
         task = progress.add_task("Reading the log", total=total)
 

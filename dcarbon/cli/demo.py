@@ -12,10 +12,10 @@ from uuid import UUID
 import click
 import httpx2
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dcarbon import settings
-from dcarbon.cli import demo_table, up
+from dcarbon.cli import demo_table, examples, up, waiting
 from dcarbon.cli import stack as stacks
 from dcarbon.cli.browsing import Visitor
 from dcarbon.cli.stack import Stack
@@ -72,24 +72,22 @@ STORIES = (
 )
 
 
-@click.command("demo")
-@click.option("--once", is_flag=True, help="Stop after the table; exit status 0 if all is there.")
+@click.command("demo", epilog=examples.of("dcarbon demo", "dcarbon demo --once"))
+@click.option(
+    "--once", is_flag=True, help="Stop after the table, with exit status 0 if all is there."
+)
 def command(*, once: bool) -> None:
-    """Run the main job end to end.
+    """Show the main job from end to end, on stand-in utilities.
 
-    Starts everything under .dcarbon/, lets an owner authorise PG&E by Green Button and a resident
-    LADWP through UtilityAPI, both at the sandbox's pages, waits until their readings have arrived
-    by themselves, and shows what is there.
+    Starts everything as `dcarbon up` does. Then an owner authorises PG&E by Green Button and a
+    resident LADWP through UtilityAPI, at the pages of the stand-ins. A minute later their readings
+    have arrived by themselves, and a table says what is there. It stays up until Ctrl-C.
     """
     console = Console()
     chosen = settings.load()
     started = time.monotonic()
     console.print("Starting DCarbon and its sandbox utilities.")
-    with stacks.running(
-        chosen,
-        with_sandbox=True,
-        note=lambda part: console.print(f"  [dim]starting[/] {part} ..."),
-    ) as stack:
+    with up.started(chosen, console, with_sandbox=True) as stack:
         with _runtime(stack) as runtime:
             walked = [_authorise(runtime, stack, story, console) for story in STORIES]
             _wait(stack, walked, console)
@@ -176,21 +174,21 @@ def _wait(stack: Stack, walked: list[Walked], console: Console) -> None:
     """Watch the status endpoint, as the page does, until both collections have ended."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     deadline = time.monotonic() + COLLECT_LIMIT_S
-    with Progress(*columns, console=console) as progress, httpx2.Client(trust_env=False) as http:
-        waiting = {each.session_id: each for each in walked if each.session_id}
+    with waiting.bars(console, *columns) as progress, httpx2.Client(trust_env=False) as http:
+        awaited = {each.session_id: each for each in walked if each.session_id}
         tasks = {
             session_id: progress.add_task(each.story.facility.name, total=None)
-            for session_id, each in waiting.items()
+            for session_id, each in awaited.items()
         }
-        while waiting:
-            for session_id, each in list(waiting.items()):
+        while awaited:
+            for session_id, each in list(awaited.items()):
                 answer = _status(http, stack, each)
                 progress.update(tasks[session_id], description=_words(each, answer))
                 if answer["progress"].get("state") == "done":
                     progress.update(tasks[session_id], total=1, completed=1)
-                    del waiting[session_id]
-            if waiting and time.monotonic() > deadline:
-                names = ", ".join(each.story.facility.name for each in waiting.values())
+                    del awaited[session_id]
+            if awaited and time.monotonic() > deadline:
+                names = ", ".join(each.story.facility.name for each in awaited.values())
                 raise DemoFailed(
                     display_message=f"No readings arrived for {names}. The logs under "
                     f"{stack.settings.directory / 'logs'} and the Dagster UI say why."

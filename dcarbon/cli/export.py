@@ -10,35 +10,67 @@ from uuid import UUID
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from dcarbon import settings
+from dcarbon.cli import examples, opening, waiting
 from dcarbon.services import exports, imports
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.exports import Format
 from dcarbon.services.exports_plan import Wish
-from dcarbon.services.runtime import Runtime, open_runtime
+from dcarbon.services.runtime import Runtime
 
 _FORMATS = click.Choice([one.value for one in Format])
 
 
-@click.command("export")
-@click.option("--facility", "named", required=True, help="The facility's id or name.")
-@click.option(
-    "--meter", "meters", multiple=True, type=click.UUID, help="One meter's id; may be repeated."
+@click.command(
+    "export",
+    epilog=examples.of(
+        'dcarbon export --facility "My House" --from 2026-01-01 --until 2026-02-01',
+        'dcarbon export --facility "My House" --from 2026-01-01 --until 2027-01-01 --format xlsx',
+    ),
 )
-@click.option("--from", "start", required=True, help="First day at the meter, or an instant.")
-@click.option("--until", "end", required=True, help="The day after the last, or an instant.")
+@click.option(
+    "--facility",
+    "named",
+    metavar="NAME",
+    required=True,
+    help="The facility, by name or id: dcarbon facility list.",
+)
+@click.option(
+    "--meter",
+    "meters",
+    multiple=True,
+    type=click.UUID,
+    help="Only this meter, by its id; may be given again. Otherwise all.",
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="DAY",
+    required=True,
+    help="The first day (2026-01-31) at the meter, or a time (2026-01-31T08:00:00Z).",
+)
+@click.option(
+    "--until", "end", metavar="DAY", required=True, help="The day after the last, or a time."
+)
 @click.option(
     "--reported-on",
+    metavar="DAY",
     default="",
-    help="As reported by the end of this day, or at this instant; otherwise as known today.",
+    help="As the utility had reported by the end of this day. Otherwise as known today.",
 )
-@click.option("--format", "kind", type=_FORMATS, default="csv", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=_FORMATS,
+    default="csv",
+    show_default=True,
+    help="Excel is xlsx; zip holds a CSV file for each meter.",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
-    help="The file to write; otherwise one in this folder, named after what it holds.",
+    help="The file to write. Otherwise one in this folder, named after what it holds.",
 )
 def command(
     *,
@@ -50,12 +82,12 @@ def command(
     kind: str,
     output: Path | None,
 ) -> None:
-    """Write the readings of a facility to a file and print its name.
+    """Write the readings of a facility to a file, and print the name of the file.
 
-    The file is there when it is whole: one that could not be finished is taken away again.
+    The file appears when it is whole; when something goes wrong there is none.
     """
     console = Console(stderr=True)
-    with open_runtime(settings.load()) as runtime:
+    with opening.runtime(console) as runtime:
         facility = imports.find_facility(runtime, named, actor=SYSTEM)
         wish = Wish(start, end, facility.id, meters, reported_on)
         path, readings = _write(runtime, wish, Format(kind), output, console)
@@ -66,9 +98,10 @@ def command(
 def _write(
     runtime: Runtime, wish: Wish, kind: Format, output: Path | None, console: Console
 ) -> tuple[Path, int]:
-    columns = (TextColumn("Exporting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("")
+    told = TextColumn("{task.description}")
+    columns = (told, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with waiting.bars(console, *columns, transient=True) as progress:
+        task = progress.add_task("Exporting", total=None)
         export = exports.begin(
             runtime,
             wish,

@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dcarbon import settings
+from dcarbon.cli import examples, opening
 from dcarbon.services import facilities, people
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.facilities import FacilityDetails
-from dcarbon.services.runtime import open_runtime
+
+_NARROWEST = 120
+"""Columns of the table when the output is not a terminal: nothing is cut then."""
 
 
 @click.group("facility")
@@ -21,20 +23,39 @@ def command() -> None:
     """Register and list facilities."""
 
 
-@command.command("add")
+@command.command(
+    "add",
+    short_help="Register a facility.",
+    epilog=examples.of(
+        'dcarbon facility add "My House" --owner me@example.com',
+        'dcarbon facility add "The Plant" --owner me@example.com --kind commercial',
+    ),
+)
 @click.argument("name")
-@click.option("--owner", required=True, help="E-mail address of the owner, created if new.")
+@click.option(
+    "--owner",
+    metavar="EMAIL",
+    required=True,
+    help="Whose it is; a person who is not known yet is registered too.",
+)
 @click.option(
     "--kind",
     type=click.Choice(["commercial", "residential"]),
     default="residential",
     show_default=True,
+    help="Whether people live there or work there.",
 )
-@click.option("--time-zone", default="America/Los_Angeles", show_default=True)
+@click.option(
+    "--time-zone",
+    metavar="ZONE",
+    default="America/Los_Angeles",
+    show_default=True,
+    help="Where its meters stand; their days begin and end by it.",
+)
 def add(name: str, owner: str, kind: str, time_zone: str) -> None:
-    """Register a facility called NAME and print its id."""
+    """Register a facility called NAME, and print its id."""
     now = datetime.now(UTC)
-    with open_runtime(settings.load()) as runtime:
+    with opening.runtime(Console(stderr=True)) as runtime:
         person = people.ensure(
             runtime.sessions, email=owner, account_kind=kind, actor=SYSTEM, now=now
         )
@@ -50,11 +71,12 @@ def add(name: str, owner: str, kind: str, time_zone: str) -> None:
     click.echo(str(facility.id))
 
 
-@command.command("list")
+@command.command("list", epilog=examples.of("dcarbon facility list"))
 def listing() -> None:
-    """List every facility."""
-    console = Console()
-    with open_runtime(settings.load()) as runtime, runtime.sessions() as session:
+    """List every facility: id, name, utility, status and last sync."""
+    plain = Console()
+    console = plain if plain.is_terminal else Console(width=_NARROWEST)
+    with opening.runtime(Console(stderr=True)) as runtime, runtime.sessions() as session:
         found = facilities.visible(session, actor=SYSTEM)
     if not found:
         console.print("No facilities yet. Register one: dcarbon facility add NAME --owner EMAIL")
@@ -62,7 +84,7 @@ def listing() -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("id", no_wrap=True, min_width=36)
     for column in ("name", "utility", "status", "last sync"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for each in found:
         last = each.last_sync.strftime("%Y-%m-%d %H:%M UTC") if each.last_sync else "never"
         utility = escape(each.auth_provider or "-")

@@ -9,41 +9,55 @@ from typing import cast
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dcarbon import settings
+from dcarbon.cli import examples, opening, waiting
 from dcarbon.db.facilities import Facility
 from dcarbon.domain.errors import DCarbonError
 from dcarbon.services import imports
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.imports import Clock
 from dcarbon.services.ingestion import Ingested
-from dcarbon.services.runtime import Runtime, open_runtime
+from dcarbon.services.runtime import Runtime
 
 _Result = Ingested | DCarbonError
 
 
-@click.command("import")
-@click.option("--facility", "named", required=True, help="The facility's id or name.")
+@click.command(
+    "import",
+    epilog=examples.of(
+        'dcarbon import --facility "My House" my-download.xml',
+        'dcarbon import --facility "My House" --clock local downloads/*.xml',
+    ),
+)
+@click.option(
+    "--facility",
+    "named",
+    metavar="NAME",
+    required=True,
+    help="The facility, by name or id: dcarbon facility list.",
+)
 @click.option(
     "--clock",
     type=click.Choice(["auto", "utc", "local"]),
     default="auto",
     show_default=True,
-    help="How the file writes times. Some utilities write the local clock as if it were UTC.",
+    help="How the files write times: some utilities write the local clock as if it were UTC. "
+    "auto finds out.",
 )
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 def command(named: str, clock: str, files: tuple[Path, ...]) -> None:
-    """Take in Green Button Download My Data FILES for a facility.
+    """Take in FILES that were downloaded from a utility's site (Green Button Download My Data).
 
-    Each file is kept as it is, read, and stored; the same file again changes nothing. A file that
-    cannot be read is kept and named, the others go on. Exit status 1 if any was not taken in.
+    The facility has to be there: dcarbon facility add. Each file is kept as it is, and its
+    readings are stored; the same file again changes nothing. A file that cannot be read is named,
+    and the others go on. Exit status 1 if any was not taken in.
     """
     console = Console(stderr=True)
-    with open_runtime(settings.load()) as runtime:
+    with opening.runtime(console) as runtime:
         facility = imports.find_facility(runtime, named, actor=SYSTEM)
         results = _take_in(runtime, facility, files, cast("Clock", clock), console)
     Console().print(_table(results))
@@ -62,7 +76,7 @@ def _take_in(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with waiting.bars(console, *columns) as progress:
         task = progress.add_task("Importing", total=len(files))
         for path in files:
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dcarbon.cli import examples, waiting
 from dcarbon.domain.errors import UnreadablePayload
 from dcarbon.domain.flows import Measure
 from dcarbon.providers.columns import ChannelFacts, MeterFacts, ParsedPayload
@@ -62,7 +63,10 @@ class ChannelTotals:
     total: Decimal
 
 
-@click.command("inspect")
+@click.command(
+    "inspect",
+    epilog=examples.of("dcarbon inspect my-download.xml", "dcarbon inspect --json *.xml"),
+)
 @click.argument(
     "files",
     nargs=-1,
@@ -76,7 +80,8 @@ def command(files: tuple[Path, ...], *, as_json: bool) -> None:
 
     Nothing is stored. Ends with status 1 when a file cannot be read; the others are still shown.
     """
-    outcomes = [(path, examine(path)) for path in files]
+    with waiting.under_way(Console(stderr=True), "reading"):
+        outcomes = [(path, examine(path)) for path in files]
     if as_json:
         documents = [_named(path, outcome, alone=len(files) == 1) for path, outcome in outcomes]
         click.echo(json.dumps(documents[0] if len(files) == 1 else documents, indent=2))

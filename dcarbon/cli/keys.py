@@ -10,27 +10,42 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from dcarbon import settings
+from dcarbon.cli import examples, opening, waiting
 from dcarbon.db import sealing
 from dcarbon.db.sealing import KeyRing
 from dcarbon.domain.secrets import Secret
 from dcarbon.services import key_loss, key_rotation, live_keys, platform_tokens
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.key_rotation import KeyView, Rotation
-from dcarbon.services.runtime import Runtime, open_runtime
+from dcarbon.services.runtime import Runtime
 
-_BY = click.option("--by", "email", help="Your address as an administrator, for the audit log.")
+_BY = click.option(
+    "--by",
+    "email",
+    metavar="EMAIL",
+    help="Your address as an administrator, for the audit log. Otherwise it names the system.",
+)
 
 
 @click.group("keys")
 def command() -> None:
-    """Make, list and change the keys that seal tokens; change the platform's own token."""
+    """Make, list and change the keys with which tokens are encrypted (sealed) in the database.
+
+    Without its key a token cannot be used: docs/guides/keys.md says how to keep and change them.
+    """
 
 
-@command.command("new")
+@command.command("new", epilog=examples.of("dcarbon keys new", "dcarbon keys new --add"))
 @click.option("--add", is_flag=True, help="Put it first into the key file instead of printing it.")
 def new(*, add: bool) -> None:
     """Print a new key for DCARBON_SEAL_KEYS.
@@ -51,19 +66,25 @@ def new(*, add: bool) -> None:
     click.echo(f"The key {made.current_id} is first in {file}. Now run: dcarbon keys rotate")
 
 
-@command.command("list")
+@command.command(
+    "list", short_help="Show every key and what it seals.", epilog=examples.of("dcarbon keys list")
+)
 def list_keys() -> None:
     """Show every key: which one seals, what the others still open, and what is missing."""
     console = Console()
-    with open_runtime(settings.load(), needs_keys=False) as runtime:
+    with opening.runtime(Console(stderr=True), needs_keys=False) as runtime:
         views = key_rotation.listed(runtime)
         place = runtime.keys.given.place
     console.print(_table(views))
     for line in _advice(views, place):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
 
 
-@command.command("rotate")
+@command.command(
+    "rotate",
+    short_help="Seal everything with a new key.",
+    epilog=examples.of("dcarbon keys new --add", "dcarbon keys rotate --by me@example.com"),
+)
 @_BY
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rotate(email: str | None, *, yes: bool) -> None:
@@ -73,7 +94,7 @@ def rotate(email: str | None, *, yes: bool) -> None:
     least, until every process seals with it.
     """
     console = Console(stderr=True)
-    with open_runtime(settings.load()) as runtime:
+    with opening.runtime(console) as runtime:
         actor = _actor(runtime, email)
         if not yes:
             _ask_whether_all_have_it(runtime)
@@ -83,18 +104,22 @@ def rotate(email: str | None, *, yes: bool) -> None:
         place = runtime.keys.given.place
     _say(console, done)
     for line in _advice(views, place):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
     if not done.is_whole:
         sys.exit(1)
 
 
-@command.command("give-up")
+@command.command(
+    "give-up",
+    short_help="Give up a key that is lost.",
+    epilog=examples.of("dcarbon keys give-up 3f9c01aa --by me@example.com"),
+)
 @click.argument("key_id", metavar="KEY")
 @_BY
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def give_up(key_id: str, email: str | None, *, yes: bool) -> None:
     """Give up a KEY that nobody has any more: its customers are asked to authorize anew."""
-    with open_runtime(settings.load(), needs_keys=False) as runtime:
+    with opening.runtime(Console(stderr=True), needs_keys=False) as runtime:
         actor = _actor(runtime, email)
         counts = {view.key_id: view.in_use for view in key_rotation.listed(runtime)}.get(key_id)
         if counts and not yes:
@@ -107,16 +132,26 @@ def give_up(key_id: str, email: str | None, *, yes: bool) -> None:
     click.echo(f"Given up: {live_keys.in_words(ended) or 'nothing was sealed with it'}.")
 
 
-@command.command("platform-token")
+@command.command(
+    "platform-token",
+    short_help="Replace our own token at a provider.",
+    epilog=examples.of("dcarbon keys platform-token utilityapi --by me@example.com < token.txt"),
+)
 @click.argument("provider", metavar="PROVIDER")
-@click.option("--by", "email", required=True, help="Your address, for the audit log.")
+@click.option(
+    "--by",
+    "email",
+    metavar="EMAIL",
+    required=True,
+    help="Your address as an administrator, for the audit log.",
+)
 def platform_token(provider: str, email: str) -> None:
     """Replace our own token at PROVIDER (utilityapi) with one read from standard input.
 
     It is tried with one call first; when it is refused, the present one stays. Running processes
     take it up by themselves. Expire the old token in the provider's dashboard afterwards.
     """
-    with open_runtime(settings.load()) as runtime:
+    with opening.runtime(Console(stderr=True)) as runtime:
         actor = platform_tokens.administrator(runtime, email)
         platform_tokens.rotate(runtime, provider, _read_token(), actor=actor)
     click.echo("The new token is in force. Expire the old one in the provider's dashboard.")
@@ -204,8 +239,9 @@ def _say(console: Console, done: Rotation) -> None:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[key_rotation.Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    told = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), told, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with waiting.bars(console, *columns, transient=True) as bar:
         task = bar.add_task("Sealing anew", total=None)
 
         def show(done: int, of: int) -> None:

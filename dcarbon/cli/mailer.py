@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from dcarbon import logs, settings
+from dcarbon.cli import examples
 from dcarbon.db import heartbeats
 from dcarbon.services import mails, signs_of_life
 from dcarbon.services.mails import SendOutcome
@@ -25,12 +26,13 @@ _SIGN_OF_LIFE_S = signs_of_life.EVERY.total_seconds()
 log = structlog.get_logger(__name__)
 
 
-@click.command("mailer")
+@click.command("mailer", epilog=examples.of("dcarbon mailer", "dcarbon mailer --once"))
 @click.option("--once", is_flag=True, help="Send what is due and stop.")
 def command(*, once: bool) -> None:
-    """Send queued mails by the SMTP server of DCARBON_MAIL_HOST, over TLS only.
+    """Send the mails that wait to be sent, until Ctrl-C.
 
-    Several may run at once. Ctrl-C stops after the mail under way.
+    They go by the SMTP server of DCARBON_MAIL_HOST, over TLS only; dcarbon up runs this by itself.
+    Several may run at once.
     """
     chosen = settings.load()
     logs.configure(chosen.log_level)

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 from rich.console import Console
 from sqlalchemy import Engine
 
 from dcarbon import settings
+from dcarbon.cli import examples, waiting
 from dcarbon.db import embedded, migrate
 from dcarbon.db import engine as database
+from dcarbon.services import reading_months
 
 
-@click.command("migrate")
-@click.option("--to", "revision", default="head", show_default=True, help="Revision to go to.")
-@click.option("--check", is_flag=True, help="Change nothing; exit 1 when the schema is behind.")
+@click.command(
+    "migrate",
+    epilog=examples.of("dcarbon migrate", "dcarbon migrate --check", "dcarbon migrate --to 0010"),
+)
+@click.option(
+    "--to",
+    "revision",
+    metavar="REVISION",
+    default="head",
+    show_default=True,
+    help="The revision to go to; head is the newest, base the empty database.",
+)
+@click.option("--check", is_flag=True, help="Change nothing; exit status 1 when it is behind.")
 def command(revision: str, *, check: bool) -> None:
-    """Bring the database schema up to date.
+    """Bring the tables of the database up to this version of DCarbon.
 
-    Works on DCARBON_OWNER_DATABASE_URL or else DCARBON_DATABASE_URL, or on the embedded server
-    under .dcarbon/. Safe to run twice and from several places at once. To go back, name an earlier
-    revision or base.
+    To be run once for a database of your own, and after each upgrade; the embedded database is
+    kept up to date by itself. Works on DCARBON_OWNER_DATABASE_URL, else on DCARBON_DATABASE_URL,
+    else on the embedded database under .dcarbon/. It may be run twice, and from several places at
+    once.
     """
     console = Console()
     chosen = settings.load()
@@ -35,8 +50,12 @@ def command(revision: str, *, check: bool) -> None:
                     f"Schema is at {before or 'nothing'}, this version wants {migrate.head()}."
                 )
                 raise SystemExit(0 if before == migrate.head() else 1)
-            _go(engine, before, revision)
+            with waiting.under_way(Console(stderr=True), "changing the schema"):
+                _go(engine, before, revision)
             after = migrate.current(engine)
+            if after == migrate.head():
+                today = datetime.now(UTC).date()
+                reading_months.keep(database.sessions(engine), today=today, sort_to=0)
         finally:
             engine.dispose()
     console.print(f"Schema: {before or 'nothing'} -> {after or 'nothing'}.")

@@ -7,24 +7,30 @@ from datetime import UTC, datetime, time
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
-from dcarbon import settings
+from dcarbon.cli import examples, opening, waiting
 from dcarbon.services import leaving_payloads, retention
 from dcarbon.services.retention import Enforced
-from dcarbon.services.runtime import Runtime, open_runtime
+from dcarbon.services.runtime import Runtime
 
 _NARROWEST = 120
 """Columns of the table when the output is not a terminal: nothing is cut then."""
 
 
-@click.command("retention")
+@click.command(
+    "retention",
+    epilog=examples.of(
+        "dcarbon retention", "dcarbon retention --on 2030-01-01", "dcarbon retention --apply"
+    ),
+)
 @click.option(
     "--on",
     "day",
     metavar="YYYY-MM-DD",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Look ahead: what would be due on a later day (UTC), as things stand.",
+    help="Look ahead to what will be due on a later day (UTC), as things stand.",
 )
 @click.option("--apply", "is_applied", is_flag=True, help="Erase what is due now.")
 def command(day: datetime | None, *, is_applied: bool) -> None:
@@ -35,24 +41,34 @@ def command(day: datetime | None, *, is_applied: bool) -> None:
     """
     if day is not None and is_applied:
         raise click.UsageError("--apply erases what is due now; leave --on away.")
-    with open_runtime(settings.load()) as runtime:
+    console = Console(stderr=True)
+    with opening.runtime(console) as runtime:
         _say_rules(runtime)
         if is_applied:
-            done = _apply(runtime)
+            done = _apply(runtime, console)
             _show(done)
             click.echo(f"Erased for {len(done)} facilities. Bytes leave for good within two hours.")
             return
         at = datetime.combine(day.date(), time(), UTC) if day else None
-        found = retention.preview(runtime, at=at)
+        with waiting.under_way(console, "looking at what is due"):
+            found = retention.preview(runtime, at=at)
         _show(found)
         click.echo(_words(runtime, found))
 
 
-def _apply(runtime: Runtime) -> list[Enforced]:
+def _apply(runtime: Runtime, console: Console) -> list[Enforced]:
     with runtime.sessions() as session:
         found = retention.due(session, runtime.settings, at=runtime.now())
-    done = [enforced for one in found if (enforced := retention.enforce(runtime, one))]
-    leaving_payloads.settle(runtime)
+    done = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with waiting.bars(console, *columns, transient=True) as progress:
+        task = progress.add_task("Erasing, facilities", total=len(found))
+        for one in found:
+            if enforced := retention.enforce(runtime, one):
+                done.append(enforced)
+            progress.advance(task)
+    with waiting.under_way(console, "putting bytes aside"):
+        leaving_payloads.settle(runtime)
     return done
 
 

@@ -25,6 +25,8 @@ from dcarbon.db import embedded, migrate, privileges
 from dcarbon.db import engine as database
 from dcarbon.db.sealing import load_or_create
 from dcarbon.domain.errors import DCarbonError
+from dcarbon.services import running_stack
+from dcarbon.services.running_stack import RunningStack
 from dcarbon.settings import DEFAULT_FILE, FILE_VARIABLE, PREFIX, Settings
 
 PROJECT = Path(dcarbon.__file__).parents[1]
@@ -65,15 +67,23 @@ class Stack:
 
 
 @contextmanager
-def running(settings: Settings, *, with_sandbox: bool, note: Note) -> Iterator[Stack]:
-    """Start everything, yield where it is, and stop it all. Raises :class:`StartFailed`."""
+def running(
+    settings: Settings, *, with_sandbox: bool, note: Note, leaving: Note = lambda _part: None
+) -> Iterator[Stack]:
+    """Start everything, yield where it is, and stop it all. Raises :class:`StartFailed`.
+
+    ``note`` and ``leaving`` are told each part before it is started and before it is stopped. To
+    be called from the main thread.
+    """
     home = settings.directory.absolute()
     home.mkdir(parents=True, exist_ok=True)
+    _hear_interrupts()
     with ExitStack() as open_parts:
+        open_parts.callback(leaving, "database")
         note("database")
         environment = _database(settings, home, open_parts)
         stack = Stack(settings, environment, "", "", None)
-        open_parts.callback(_stop, stack)
+        open_parts.callback(_stop, stack, leaving)
         web_port = free_port(settings.web_port)
         stack.web = f"http://127.0.0.1:{web_port}"
         environment[f"{PREFIX}PUBLIC_URL"] = public_url(settings, stack.web)
@@ -89,7 +99,9 @@ def running(settings: Settings, *, with_sandbox: bool, note: Note) -> Iterator[S
         _spawn(stack, "mailer", [sys.executable, "-m", "dcarbon", "mailer"], home)
         note("Dagster (half a minute)")
         _start_dagster(stack, home, dagster_port)
-        yield stack
+        here = RunningStack(os.getpid(), stack.web, stack.dagster, stack.sandbox)
+        with running_stack.announced(home, here):
+            yield stack
 
 
 def free_port(preferred: int) -> int:
@@ -169,21 +181,18 @@ def _start_sandbox(stack: Stack, home: Path) -> None:
     _until((directory / "endpoints.json").exists, part)
     endpoints = json.loads((directory / "endpoints.json").read_text())
     stack.sandbox = endpoints["http"]
-    answer = subprocess.run(  # noqa: S603 — our own program
-        [
-            sys.executable,
-            "-m",
-            "dcarbon_sandbox",
-            "settings",
-            "--directory",
-            str(directory),
-            "--json",
-        ],
-        check=True,
-        capture_output=True,
-    )
-    for name, value in json.loads(answer.stdout).items():
+    for name, value in sandbox_settings(home).items():
         stack.environment.setdefault(name, value)
+
+
+def sandbox_settings(home: Path) -> dict[str, str]:
+    """Return what the parts are told of the sandbox that runs under ``home``, as environment."""
+    command = [sys.executable, "-m", "dcarbon_sandbox", "settings", "--json"]
+    answer = subprocess.run(  # noqa: S603 — our own program
+        [*command, "--directory", str(home / "sandbox")], check=True, capture_output=True
+    )
+    found: dict[str, str] = json.loads(answer.stdout)
+    return found
 
 
 def _start_web(stack: Stack, home: Path, port: int) -> None:
@@ -222,16 +231,18 @@ def _spawn(stack: Stack, name: str, command: list[str], home: Path) -> Part:
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_default_interrupt,  # noqa: PLW1509 — one thread here
         )
     part = Part(name, process, log)
     stack.parts.append(part)
     return part
 
 
-def _default_interrupt() -> None:
-    """Undo an ignored SIGINT inherited from a background shell: Dagster stops on it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _hear_interrupts() -> None:
+    """Undo an ignored SIGINT inherited from a background shell: every part inherits it in turn,
+    and Dagster stops on it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _until(ready: Callable[[], bool], part: Part) -> None:
@@ -253,8 +264,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _stop(stack: Stack) -> None:
+def _stop(stack: Stack, leaving: Note) -> None:
     for part in reversed(stack.parts):
+        leaving(part.name)
         _signal(part, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             part.process.wait(STOP_LIMIT_S)

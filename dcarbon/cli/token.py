@@ -8,37 +8,48 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from dcarbon import settings
+from dcarbon.cli import examples, opening
 from dcarbon.services import api_tokens, people
 from dcarbon.services.actors import SYSTEM
-from dcarbon.services.runtime import open_runtime
 
 
-@click.command("token")
+@click.command(
+    "token",
+    epilog=examples.of(
+        "dcarbon token me@example.com",
+        'dcarbon token me@example.com --scope read --name "the dashboard"',
+    ),
+)
 @click.argument("email")
-@click.option("--name", default="command line", show_default=True, help="What the token is for.")
+@click.option(
+    "--name",
+    default="command line",
+    show_default=True,
+    help="What the token is for, to tell it from others.",
+)
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     type=click.Choice(api_tokens.SCOPES),
     default=api_tokens.SCOPES,
-    help="May be given twice; both by default.",
+    help="What it may do; may be given twice. Both without it.",
 )
 @click.option(
     "--kind",
     type=click.Choice(["commercial", "residential"]),
     default="commercial",
     show_default=True,
-    help="Account kind, if the person is new.",
+    help="The kind of account, if the person is new.",
 )
 def command(email: str, name: str, scopes: tuple[str, ...], kind: str) -> None:
-    """Make an API token for the person with this EMAIL, who is created if new.
+    """Make a token with which a program of the person EMAIL uses the JSON API.
 
-    The token is shown once. Send it as `Authorization: Bearer TOKEN`.
+    A person who is not known yet is registered. The token is shown this once; programs send it as
+    `Authorization: Bearer TOKEN`. docs/guides/api.md says what can be asked for.
     """
     now = datetime.now(UTC)
-    with open_runtime(settings.load()) as runtime:
+    with opening.runtime(Console(stderr=True)) as runtime:
         person = people.ensure(
             runtime.sessions, email=email, account_kind=kind, actor=SYSTEM, now=now
         )

@@ -4,34 +4,57 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from dcarbon import settings
+from dcarbon.cli import examples, waiting
 from dcarbon.cli import stack as stacks
 from dcarbon.cli.stack import Stack
+from dcarbon.settings import Settings
 
 
-@click.command("up")
+@click.command(
+    "up", epilog=examples.of("dcarbon up", "DCARBON_WEB_PORT=8080 dcarbon up --no-sandbox")
+)
 @click.option(
-    "--sandbox/--no-sandbox", default=True, show_default=True, help="With the stand-in utilities."
+    "--sandbox/--no-sandbox",
+    default=True,
+    show_default=True,
+    help="With stand-in utilities and a mailbox to try everything with, or without.",
 )
 def command(*, sandbox: bool) -> None:
-    """Start PostgreSQL, the sandbox utilities, the web app and Dagster; Ctrl-C stops all.
+    """Start everything that DCarbon is made of, and stop it at Ctrl-C.
 
-    Files and logs are under .dcarbon/. Ports that are taken are replaced by free ones.
+    That is PostgreSQL, stand-in utilities, the web app, the mailer and Dagster, which collects the
+    readings. Their addresses are shown once all of them answer, half a minute later. Files and
+    logs are under .dcarbon/. Where a port is taken, a free one is used instead.
     """
     console = Console()
     console.print("Starting DCarbon.")
-    with stacks.running(
-        settings.load(),
-        with_sandbox=sandbox,
-        note=lambda part: console.print(f"  [dim]starting[/] {part} ..."),
-    ) as stack:
+    with started(settings.load(), console, with_sandbox=sandbox) as stack:
         console.print(addresses(stack))
         wait(stack, console)
+
+
+@contextmanager
+def started(chosen: Settings, console: Console, *, with_sandbox: bool) -> Iterator[Stack]:
+    """Start everything and stop it at the end, and show each part as it starts and stops."""
+    with (
+        waiting.steps(console) as steps,
+        stacks.running(
+            chosen,
+            with_sandbox=with_sandbox,
+            note=lambda part: steps.now(f"starting {part}"),
+            leaving=lambda part: steps.now(f"stopping {part}"),
+        ) as stack,
+    ):
+        steps.done()
+        yield stack
 
 
 def addresses(stack: Stack) -> Table:
@@ -60,4 +83,4 @@ def wait(stack: Stack, console: Console) -> None:
                 f"{dead.name} ended",
                 display_message=f"The {dead.name} ended by itself; {dead.log} says why.",
             )
-    console.print("Stopping ...")
+    console.print("Stopping.")

@@ -15,4 +15,7 @@ class LockNumber(IntEnum):
     AUDIT_CHAIN = 4_918_275
     DERIVED_ENERGY = 4_918_276
     ERASING = 4_918_277
+    BACKUP = 4_918_278
+    """Held over a backup; shared by whoever takes a payload out of the landing zone."""
+    INTERVAL_MONTHS = 4_918_279
     METER_CLAIMS = 5_204_117

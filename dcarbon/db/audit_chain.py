@@ -91,13 +91,13 @@ def prove(
     ``since``: only entries from this number on. ``told`` hears of each entry read.
     """
     # Before the entries are read: what is removed meanwhile is still among them.
-    removed_through = _removed_through(session)
+    through = removed_through(session)
     proof = Proof(heads, since=since)
     for entry in stated_entries(session, AuditEntry.seq >= since):
         proof.take(entry)
         if told is not None:
             told(entry["seq"])
-    return proof.verdict(removed_through=removed_through)
+    return proof.verdict(removed_through=through)
 
 
 def stated_entries(session: Session, *conditions: ColumnElement[bool]) -> Iterator[dict[str, Any]]:
@@ -130,7 +130,7 @@ def remove_through(session: Session, last: int) -> AuditCheckpoint:
     return checkpoint
 
 
-def _removed_through(session: Session) -> int:
+def removed_through(session: Session) -> int:
     """Return up to where the database lets old entries be missing."""
     return session.scalar(select(func.max(AuditCheckpoint.last_seq))) or 0
 

@@ -43,6 +43,7 @@ copy (
     cross join lateral (
         select * from interval_days
         where series_id = w.series_id and utc_day between w.first_day and w.last_day
+          and utc_day between %s and %s
         offset 0
     ) d
     order by w.place, d.utc_day
@@ -110,9 +111,10 @@ def _of_grid(
     ids = [one.id for one in several]
     firsts = [one.start.astimezone(UTC).date() for one in several]
     lasts = [(one.end - _MICROSECOND).astimezone(UTC).date() for one in several]
-    content = bc.copy_out(connection, _DAYS, (ids, firsts, lasts))
+    span = min(firsts), max(lasts)
+    content = bc.copy_out(connection, _DAYS, (ids, firsts, lasts, *span))
     days = wire.decode(content, wire.slots_of(content)).rows if content else None
-    restated = {row[0] for row in connection.execute(_RESTATED, [ids, min(firsts), max(lasts)])}
+    restated = {row[0] for row in connection.execute(_RESTATED, [ids, *span])}
     for place, one in enumerate(several):
         readings = Columns.empty()
         if days is not None and (own := days.take(_between(days.series, place))):

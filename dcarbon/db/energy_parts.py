@@ -27,6 +27,7 @@ MARGIN_DAYS = 2
 """How far around its days a channel with several series is read: they may reach over each other."""
 
 # ``offset 0`` fences the inner query: on a young table the planner would scan all of it instead.
+# The days of all series together, as plain values, say at planning time which months to look at.
 _CURRENT: LiteralString = f"""
 copy (
     select (w.place - 1)::int4, {wire.SELECTED}
@@ -35,6 +36,7 @@ copy (
     cross join lateral (
         select * from interval_days
         where series_id = w.series_id and utc_day between w.first_day and w.last_day
+          and utc_day between %(earliest)s and %(latest)s
         offset 0
     ) d
     order by w.place, d.utc_day
@@ -48,6 +50,7 @@ copy (
     cross join lateral (
         select {wire.COLUMNS} from interval_days
         where series_id = w.series_id and utc_day between w.first_day and w.last_day
+          and utc_day between %(earliest)s and %(latest)s
           and recorded_at <= %(at)s
         union all
         select {wire.COLUMNS} from interval_days_history
@@ -176,6 +179,8 @@ def _bounds(wanted: Sequence[Wanted], group: Sequence[tuple[int, SeriesSpan]]) -
         "series": [series.id for _, series in group],
         "first": first.tolist(),
         "last": last.tolist(),
+        "earliest": first.min().item(),
+        "latest": last.max().item(),
     }
 
 

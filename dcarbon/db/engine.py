@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -71,8 +73,15 @@ def _check_idle_connections(engine: Engine, trusted_s: float) -> None:
 
 def require_reachable(engine: Engine) -> None:
     """Raise :class:`SettingsInvalid` (``database_unreachable``) when the server does not answer."""
-    try:
+    with answering(engine):
         engine.connect().close()
+
+
+@contextmanager
+def answering(engine: Engine) -> Iterator[None]:
+    """Tell a server that goes away meanwhile as :func:`require_reachable` does."""
+    try:
+        yield
     except OperationalError as error:
         place = f"{engine.url.host or 'the local socket'}:{engine.url.port or 5432}"
         message = (

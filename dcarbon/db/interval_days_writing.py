@@ -52,14 +52,16 @@ from unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) as w(id, first_sta
 where s.id = w.id
 """
 # ``offset 0`` fences the inner query: on a young table the planner would scan all of it instead.
+# The days of all series together, as plain values, say at planning time which months to look at.
 _STORED_HASHES = """
 copy (
     select (w.place - 1)::int4, d.utc_day, d.content_hash
-    from unnest(%s::uuid[], %s::date[], %s::date[])
+    from unnest(%(series)s::uuid[], %(first)s::date[], %(last)s::date[])
          with ordinality as w(series_id, first_day, last_day, place)
     cross join lateral (
         select utc_day, content_hash from interval_days
         where series_id = w.series_id and utc_day between w.first_day and w.last_day
+          and utc_day between %(earliest)s and %(latest)s
         offset 0
     ) d
 ) to stdout (format binary)
@@ -67,9 +69,12 @@ copy (
 _STORED_DAYS: LiteralString = f"""
 copy (
     select (w.place - 1)::int4, {wire.SELECTED}
-    from unnest(%s::uuid[], %s::date[]) with ordinality as w(series_id, utc_day, place)
+    from unnest(%(series)s::uuid[], %(days)s::date[])
+         with ordinality as w(series_id, utc_day, place)
     cross join lateral (
-        select * from interval_days where series_id = w.series_id and utc_day = w.utc_day offset 0
+        select * from interval_days where series_id = w.series_id and utc_day = w.utc_day
+          and utc_day between %(earliest)s and %(latest)s
+        offset 0
     ) d
     order by w.place
 ) to stdout (format binary)
@@ -92,7 +97,9 @@ with moved as (
     from staged_interval_days n
     cross join lateral (
         select * from interval_days
-        where series_id = n.series_id and utc_day = n.utc_day offset 0
+        where series_id = n.series_id and utc_day = n.utc_day
+          and utc_day between %(earliest)s and %(latest)s
+        offset 0
     ) d
 )
 insert into interval_days ({wire.COLUMNS})
@@ -251,7 +258,12 @@ def _compare(
     """Say per row whether its day is stored, and whether it is stored just like this."""
     begins = np.searchsorted(rows.series, np.arange(len(series_ids)))
     ends = np.append(begins[1:], len(rows)) - 1
-    bounds = [list(series_ids), _dates(rows.day[begins]), _dates(rows.day[ends])]
+    bounds = {
+        "series": list(series_ids),
+        "first": _dates(rows.day[begins]),
+        "last": _dates(rows.day[ends]),
+        **_span(rows),
+    }
     layout = [
         *bc.scalar("place", ">i4"),
         *bc.scalar("day", ">i4"),
@@ -276,7 +288,12 @@ def _write_differing(
     connection: bc.Connection, incoming: DayRows, ids: wire.Ids, recorded_us: int
 ) -> tuple[merging.Merged, DayRows]:
     """Merge rows into the stored ones and write those that change; return these."""
-    keys = [[ids.series_ids[one] for one in incoming.series], _dates(incoming.day)]
+    span = _span(incoming)
+    keys = {
+        "series": [ids.series_ids[one] for one in incoming.series],
+        "days": _dates(incoming.day),
+        **span,
+    }
     stored = wire.decode(bc.copy_out(connection, _STORED_DAYS, keys), incoming.slots)
     merged = merging.merge(incoming, stored.rows)
     changed = merged.rows.take(merged.is_changed)
@@ -287,7 +304,7 @@ def _write_differing(
             cursor.execute(_STAGING)
             encoded = wire.encode(changed, ids, recorded_us=later, restated=restated)
             bc.copy_in(connection, _STAGE, encoded)
-            cursor.execute(_APPLY)
+            cursor.execute(_APPLY, span)
     return merged, changed
 
 
@@ -358,6 +375,11 @@ def _touched(series_ids: Sequence[UUID], written: Iterable[DayRows]) -> tuple[To
         Touched(series_ids[series[begin]], *_dates(day[[begin, end]]))
         for begin, end in zip(begins, ends, strict=True)
     )
+
+
+def _span(rows: DayRows) -> dict[str, date]:
+    earliest, latest = _dates(np.array([rows.day.min(), rows.day.max()]))
+    return {"earliest": earliest, "latest": latest}
 
 
 def _dates(days: Int) -> list[date]:

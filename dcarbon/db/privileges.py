@@ -14,6 +14,10 @@ from sqlalchemy.orm import Session
 APP_ROLE = "dcarbon_app"
 _READ_ONLY = ("audit_entries", "audit_checkpoints")
 _WRITERS = ("append_audit_entries(text[])", "remove_audit_entries(bigint)")
+_KEEPERS = (
+    *("add_interval_months(date, date)", "begin_sorting_intervals(date)"),
+    *("sort_intervals(bigint)", "finish_sorting_intervals()"),
+)
 # Another database of the same server may be migrated at the same moment: roles belong to all.
 _MAKE_ROLE = f"""
 do $$ begin
@@ -32,6 +36,7 @@ select exists (select from pg_roles where rolname = :role) as is_there,
 _LACKING = text("""
 select count(*) from pg_class c
 where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'v', 'p', 'm')
+  and not c.relispartition
   and case when c.relname = any(:read_only)
       then has_table_privilege(:role, c.oid, 'insert, update, delete, truncate')
            or not has_table_privilege(:role, c.oid, 'select')
@@ -44,6 +49,15 @@ _MAY_CHANGE = text("""
 select pg_has_role(relowner, 'usage') as is_owner,
        has_table_privilege(oid, 'insert, update, delete, truncate') as may_write
 from pg_class where oid = 'audit_entries'::regclass
+""")
+
+
+# What runs as the owner is for those it is granted to.
+_OPEN = text("""
+select format('revoke execute on function %s from public', p.oid::regprocedure)
+from pg_proc p
+where p.pronamespace = current_schema()::regnamespace and p.prosecdef
+  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 """)
 
 
@@ -72,16 +86,31 @@ def grant(connection: Connection) -> None:
             connection.execute(text(statement))
 
 
+def close_functions(connection: Connection) -> None:
+    """Take functions that work as the owner from everybody else, in a schema that was put there
+    without its rights; :func:`grant` gives them to the product's role afterwards.
+    """
+    for statement in connection.scalars(_OPEN).all():
+        connection.execute(text(statement))
+
+
 def _grants(connection: Connection) -> list[str]:
     schema = connection.execute(text("select quote_ident(current_schema())")).scalar_one()
     tables = f"all tables in schema {schema}"
+    functions = ", ".join(_functions(connection))
     return [
         f"grant usage on schema {schema} to {APP_ROLE}",
         f"grant select, insert, update, delete on {tables} to {APP_ROLE}",
         f"grant usage on all sequences in schema {schema} to {APP_ROLE}",
         f"revoke insert, update, delete on {', '.join(_READ_ONLY)} from {APP_ROLE}",
-        f"grant execute on function {', '.join(_WRITERS)} to {APP_ROLE}",
+        f"grant execute on function {functions} to {APP_ROLE}",
     ]
+
+
+def _functions(connection: Connection) -> list[str]:
+    """Return those the schema has at its revision."""
+    there = text("select to_regprocedure(:name) is not null")
+    return [name for name in (*_WRITERS, *_KEEPERS) if connection.scalar(there, {"name": name})]
 
 
 def as_app(url: str, owner: Engine) -> str:

@@ -54,6 +54,7 @@ _DAYS = text("""
         ) as t(series_id, first_day, last_day)
         join interval_days d
           on d.series_id = t.series_id and d.utc_day between t.first_day and t.last_day
+         and d.utc_day between cast(:earliest as date) and cast(:latest as date)
         where d.xmin = pg_current_xact_id()::xid
     ),
     became as (
@@ -120,5 +121,7 @@ def written_days(session: Session, touched: Sequence[Touched]) -> list[DayDiffer
         "series": [each.series_id for each in touched],
         "first": [each.first_day for each in touched],
         "last": [each.last_day for each in touched],
+        "earliest": min(each.first_day for each in touched),
+        "latest": max(each.last_day for each in touched),
     }
     return [DayDifference(*row) for row in session.execute(_DAYS, columns)]

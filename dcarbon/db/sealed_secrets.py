@@ -122,6 +122,18 @@ def in_use(session: Session, *, now: datetime) -> Mapping[str, Mapping[str, int]
     return found
 
 
+def newest(session: Session, *, now: datetime, limit: int) -> Sequence[tuple[bytes, UUID]]:
+    """Return the newest secrets in use, at most ``limit`` of each column, and what each is bound
+    to.
+    """
+    found: list[tuple[bytes, UUID]] = []
+    for column in COLUMNS:
+        asked = select(column.sealed, column.bound_to).where(_is_sealed(column), column.in_use(now))
+        rows = session.execute(asked.order_by(column.row.id.desc()).limit(limit))
+        found += [(sealed, bound_to) for sealed, bound_to in rows]
+    return found
+
+
 def left(session: Session, column: SealedColumn, key_id: str) -> int:
     """Return how many secrets of a column are sealed with other keys, or damaged."""
     asked = select(func.count()).select_from(column.row)

@@ -72,3 +72,6 @@ class AuditEvent(StrEnum):
     SEALING_KEY_GIVEN_UP = "sealing_key_given_up"
     BULK_ACTION_REQUESTED = "bulk_action_requested"
     AUDIT_LOG_EXPORTED = "audit_log_exported"
+    PAYLOADS_COPIED = "payloads_copied"
+    BACKUP_MADE = "backup_made"
+    BACKUP_RESTORED = "backup_restored"

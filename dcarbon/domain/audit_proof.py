@@ -264,7 +264,7 @@ class Proof:
             return []
         if said and (said[-1].last_seq, said[-1].last_hash) == (seq, link):
             return []
-        first = said[-1].last_seq + 1 if said else 1
+        first = max(self.since, said[-1].last_seq + 1 if said else 1)
         if first > seq:
             text = f"entry {seq + 1} was chained to another entry than the one removed before it"
             return [Finding(seq + 1, seq + 1, "replaced", text)]

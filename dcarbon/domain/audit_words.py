@@ -300,4 +300,17 @@ WORDS: Mapping[AuditEvent, EventWords] = {
     _E.AUDIT_LOG_EXPORTED: _W(
         _ADMIN, "Audit log exported", "An administrator downloaded entries of the audit log."
     ),
+    _E.PAYLOADS_COPIED: _W(
+        _ADMIN,
+        "Providers' answers copied",
+        "The stored answers of the providers were copied to another place.",
+    ),
+    _E.BACKUP_MADE: _W(
+        _ADMIN, "Backup made", "A copy of everything was made outside the database and checked."
+    ),
+    _E.BACKUP_RESTORED: _W(
+        _ADMIN,
+        "Backup restored",
+        "The database was restored from a backup; what came after the backup is gone.",
+    ),
 }

@@ -14,16 +14,13 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return _midnight(day, zone), _midnight(day + DAY, zone)
 
 
-def expected_intervals(day: date, *, zone: ZoneInfo, step: timedelta) -> list[datetime]:
-    """Return the UTC starts of the intervals of one local day: 92, 96 or 100 quarter hours."""
-    start = _midnight(day, zone)
-    return [start + step * n for n in range(expected_count(day, zone=zone, step=step))]
-
-
 def expected_count(day: date, *, zone: ZoneInfo, step: timedelta) -> int:
-    """Return how many intervals of ``step`` a local day has; a longer interval counts as one."""
+    """Return how many intervals of ``step`` a local day has: 92, 96 or 100 quarter hours.
+
+    An interval longer than the day counts as one.
+    """
     start, end = day_bounds(day, zone)
-    return max(1, int((end - start) // step))
+    return max(1, (end - start) // step)
 
 
 def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[date]:

@@ -35,10 +35,15 @@ def clock_spans(start: datetime, end: datetime, zone: ZoneInfo) -> list[ClockSpa
 
 
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Return the first second in ``(before, after]`` that has the clock of ``after``."""
+    """Return the first second in ``(before, after]`` that has the clock of ``after``.
+
+    Clocks change on whole seconds: only those are looked at, so that the halving ends.
+    """
     old = _span(before, zone)
+    before = before.replace(microsecond=0)
+    after = after.replace(microsecond=0)
     while after - before > _SECOND:
-        middle = before + timedelta(seconds=int((after - before).total_seconds()) // 2)
+        middle = before + (after - before) // _SECOND // 2 * _SECOND
         if _is_same(_span(middle, zone), old):
             before = middle
         else:

@@ -64,7 +64,7 @@ class Rule:
     key: str
     sentence: str
     sources: tuple[Source, ...]
-    is_confirmed: bool = True
+    is_confirmed: bool
     """False where the registry's own present text could not be read."""
 
 

@@ -250,6 +250,18 @@ class PayloadCorrupt(DCarbonError):
     code = "payload_corrupt"
 
 
+class LandingUnavailable(DCarbonError):
+    """An administrator acts: the landing zone cannot be used. ``reason`` says why in a few words
+    for those who run DCarbon: the disk is full, the object store does not answer.
+    """
+
+    code = "landing_unavailable"
+
+    def __init__(self, detail: str = "", *, reason: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 class EvidenceDiffers(DCarbonError):
     """A developer acts: what is stored does not make a final report's number again."""
 
@@ -266,6 +278,18 @@ class AuditLogBroken(DCarbonError):
     """An administrator acts: entries of the audit log are not as they were written."""
 
     code = "audit_log_broken"
+
+
+class DatabaseToolFailed(DCarbonError):
+    """An administrator acts: PostgreSQL's own programs could not copy a database."""
+
+    code = "database_tool_failed"
+
+
+class BackupUnusable(DCarbonError):
+    """An administrator acts: a backup is damaged, does not fit here, or cannot be made there."""
+
+    code = "backup_damaged"
 
 
 class MailServerUnavailable(DCarbonError):

@@ -66,7 +66,6 @@ _DIRECTIONS = {
     20: Direction.TOTAL,
 }
 _UNITS = {
-    5: Unit.OTHER,
     6: Unit.KELVIN,
     23: Unit.CELSIUS,
     31: Unit.JOULE,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 _LONGEST = 500
 
 
@@ -11,14 +9,11 @@ def own_path(text: str | None) -> str | None:
     r"""Return ``text`` if a browser takes it for a page of ours, ``None`` otherwise.
 
     Browsers read ``//host`` and ``/\host`` as another host, and drop tabs and line ends anywhere
-    in an address (WHATWG URL 4.4), so all of those are refused.
+    in an address (WHATWG URL 4.4), so all of those are refused. Of what is left, a single slash
+    begins a path of the host it came from.
     """
     if not text or len(text) > _LONGEST or not text.startswith("/") or not text.isprintable():
         return None
     if text.startswith("//") or "\\" in text or not text.isascii():
         return None
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return None
-    return None if parts.scheme or parts.netloc else text
+    return text

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from dcarbon.domain.registries import FileFormat, RegistryProfile
 
@@ -51,8 +51,8 @@ def generator_number(file: FileFormat, registry_id: str) -> str:
 
 def reportable_wh(file: FileFormat, wh: Decimal) -> int:
     """Return what of an exact amount a file can say: cut at its last decimal, never rounded up."""
-    step = Decimal(10) ** (_WH_DIGITS - file.decimals)
-    return int((wh / step).to_integral_value(ROUND_DOWN) * step)
+    step: int = 10 ** (_WH_DIGITS - file.decimals)
+    return int(wh // step) * step
 
 
 def mwh_text(file: FileFormat, wh: int) -> str:

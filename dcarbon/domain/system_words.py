@@ -29,6 +29,7 @@ STATES: Mapping[State, str] = {
 PARTS: Mapping[str, str] = {
     "database": "Database",
     "disk": "Disk",
+    "store": "Object store",
     "pipelines": "Pipelines (Dagster)",
     "syncs": "Syncs",
     "orders": "Work orders",
@@ -87,6 +88,18 @@ SYSTEM: Mapping[str, Text] = {
         "The folder where {place} are kept cannot be written by this process.",
         "Give the user that DCarbon runs as the right to write there, or see whether the disk was "
         "mounted read-only.",
+    ),
+    "store_good": Text(
+        "The object store answers",
+        "It answered in {milliseconds} ms. The utilities' answers are kept in {place}.",
+        "",
+    ),
+    "store_unavailable": Text(
+        "The object store cannot be used",
+        "The utilities' answers are kept in {place}: {reason}. Syncs stop meanwhile; work orders "
+        "wait and are kept.",
+        "See whether it runs, whether DCARBON_LANDING_URI names it rightly, and whether the "
+        "credentials of this process may list, read, write and delete there.",
     ),
     "pipelines_good": Text(
         "Dagster works",

@@ -51,6 +51,13 @@ ASKING: Mapping[str, Text] = {
         "The database schema is of a version newer than this.",
         "Use that version, or another database.",
     ),
+    "schema_in_use": Text(
+        "The database was too busy to migrate",
+        "A table that a migration has to change was held by others all the time. What was migrated "
+        "so far stays.",
+        "Run again: dcarbon migrate. If it happens again, look for a transaction that was left "
+        "open.",
+    ),
     "seal_broken": Text(
         "A stored secret could not be opened", "A stored secret could not be opened.", _ADMIN
     ),

@@ -175,4 +175,9 @@ COLLECTING: Mapping[str, Text] = {
         "The stored original of this data is damaged.",
         "You need not do anything: we have been told.",
     ),
+    "landing_unavailable": Text(
+        "Originals cannot be kept just now",
+        "The place where the utility's answers are kept cannot be used just now.",
+        "Try again later. The System page says what is wrong with it.",
+    ),
 }

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcarbon.db import deletions as db
@@ -199,12 +199,6 @@ def listing(
     rows = session.execute(chosen.order_by(DeletionRequest.id.desc()).limit(PAGE + 1)).all()
     views = tuple(_view(row, person) for row, person in rows[:PAGE])
     return Page(views, views[-1].id if len(rows) > PAGE else None)
-
-
-def to_decide(session: Session) -> int:
-    """Count the requests that wait for an administrator or for their time."""
-    waiting = select(func.count()).where(DeletionRequest.state == DeletionState.ASKED)
-    return session.scalar(waiting) or 0
 
 
 def require_not_last_administrator(session: Session, person: Person) -> None:

@@ -24,7 +24,7 @@ from dcarbon.domain import eligibility as rules
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.eligibility import CLAIMABLE, Eligibility, Facts, Judgement, Refusal, Rule
 from dcarbon.domain.errors import ClaimRefused, InvalidInput, NotFound
-from dcarbon.services import audit, channel_facts, facilities, meters, role_names
+from dcarbon.services import audit, channel_facts, meters, role_names
 from dcarbon.services.actors import Actor
 from dcarbon.services.meters import ChannelView, MeterView
 from dcarbon.services.runtime import Runtime
@@ -142,20 +142,11 @@ def choose(
         _write(session, row, judged, meter=meter, note=note, actor=actor, at=now)
 
 
-def propose(runtime: Runtime, facility_id: UUID, *, actor: Actor) -> int:
-    """Write down what each channel of a facility is proposed to be; return how many there are."""
-    now = runtime.now()
-    with runtime.sessions.begin() as session:
-        facility = facilities.get(session, facility_id, actor=actor)
-        return propose_for(session, facility, now=now)
-
-
-def propose_for(session: Session, facility: Facility, *, now: datetime) -> int:
-    """Do the same in a transaction of the caller's."""
+def propose(session: Session, facility: Facility, *, now: datetime) -> None:
+    """Write down what each channel of a facility is proposed to be, in the caller's transaction."""
     found = select(Meter.id, Meter.time_zone).where(Meter.facility_id == facility.id)
     facts = _facts(session, [(one, zone) for one, zone in session.execute(found)], now)
     write_proposals(session, facts, now=now)
-    return len(facts)
 
 
 def refused(refusal: Refusal, *, field: str) -> ClaimRefused:

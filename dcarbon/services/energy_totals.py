@@ -1,4 +1,4 @@
-"""Daily totals of many meters, from the stored days: for portfolio pages and programs.
+"""Daily totals of meters, from the stored days: for pages and programs.
 
 Nothing is added up from readings here. Whether somebody may see a meter is for the caller to ask;
 :func:`for_meter` asks itself.
@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby
 from uuid import UUID
 
 import numpy as np
@@ -60,21 +59,6 @@ class ChannelTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class PortfolioDay:
-    """All channels of one direction, unit and commodity on one local day of their meters."""
-
-    day: date
-    direction: str
-    unit: str
-    commodity: str
-    quantity: Decimal
-    channels: int
-    """How many have readings of that day."""
-    complete: int
-    """Of these, how many have all of them."""
-
-
-@dataclass(frozen=True, slots=True)
 class MeterTotals:
     """One meter's days in ``[start, end)``, local to it."""
 
@@ -95,33 +79,6 @@ def daily_totals(
     channels = stored.channels_of(connection, meter_ids)
     columns = stored.days_of(connection, channels, first, last)
     return list(_by_channel(channels, columns))
-
-
-def portfolio(
-    session: Session, meter_ids: Collection[UUID], first: date, last: date
-) -> list[PortfolioDay]:
-    """Return daily totals over all meters, by day and direction; days are local to each meter.
-
-    Channels that are a part of another (a phase, a price period) are left out where the meter has
-    the whole.
-    """
-    found = _without_parts(daily_totals(session, meter_ids, first, last))
-    groups: dict[tuple[date, str, str, str], list[tuple[int, int, bool]]] = {}
-    for one in found:
-        kind = one.channel.direction, one.channel.unit, one.channel.commodity
-        for day, value, complete in zip(
-            one.day.tolist(), one.value.tolist(), one.is_complete.tolist(), strict=True
-        ):
-            groups.setdefault((day, *kind), []).append((value, one.exponent, complete))
-    return [
-        PortfolioDay(
-            *key,
-            quantity=sum((Decimal(value).scaleb(e) for value, e, _ in several), Decimal(0)),
-            channels=len(several),
-            complete=sum(complete for _, _, complete in several),
-        )
-        for key, several in sorted(groups.items())
-    ]
 
 
 def for_meter(
@@ -165,14 +122,3 @@ def _by_channel(channels: Sequence[UsageChannel], columns: DayColumns) -> Iterat
             expected=columns.expected[own],
             estimated=columns.estimated[own],
         )
-
-
-def _without_parts(found: Sequence[ChannelTotals]) -> Iterator[ChannelTotals]:
-    def kind(one: ChannelTotals) -> tuple[UUID, str, str, str]:
-        channel = one.channel
-        return channel.meter_id, channel.direction, channel.unit, channel.commodity
-
-    for _, group in groupby(sorted(found, key=kind), key=kind):
-        several = list(group)
-        whole = [one for one in several if not one.channel.label]
-        yield from whole or several

@@ -63,7 +63,7 @@ def create(
         unit = GeneratingUnit(facility_id=facility_id, created_at=now, updated_at=now, **values)
         session.add(unit)
         _flush(session)
-        eligibility.propose_for(session, facility, now=now)
+        eligibility.propose(session, facility, now=now)
         _record(session, AuditEvent.GENERATING_UNIT_CREATED, unit, actor=actor, at=now)
         return view_of(unit)
 

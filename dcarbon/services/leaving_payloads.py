@@ -13,12 +13,15 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
+from dcarbon.db import snapshots
 from dcarbon.db.deletions import LeavingPayload
 from dcarbon.db.payloads import LandedPayload
 from dcarbon.services.runtime import Runtime
 
 SETTLED_AFTER = timedelta(hours=1)
 """Far longer than it takes from writing bytes to recording them."""
+ARRIVED_WITHIN = timedelta(days=1)
+"""Far longer than the largest file takes: what is still arriving then never will."""
 _AT_ONCE = 500
 
 
@@ -33,9 +36,11 @@ class Settled:
 
 def settle(runtime: Runtime) -> Settled:
     """Set aside what is to leave, delete what has been aside for an hour, and bring back what has
-    landed again. Safe to repeat and to stop at any point.
+    landed again; delete what killed processes left half written. Safe to repeat and to stop at any
+    point.
     """
     done = Settled()
+    runtime.landing.sweep(runtime.now() - ARRIVED_WITHIN)
     after = b""
     while hashes := _some(runtime, after):
         for digest in hashes:
@@ -55,6 +60,9 @@ def _settle(runtime: Runtime, digest: bytes, done: Settled) -> None:
     """Take one payload a step further. The row is locked: two who settle do not meet."""
     now, landing = runtime.now(), runtime.landing
     with runtime.sessions.begin() as session:
+        if not snapshots.may_remove_payloads(session):
+            # A backup that is being made wants what was there when it began; later is soon enough.
+            return
         row = session.scalar(
             select(LeavingPayload)
             .where(LeavingPayload.sha256 == digest)

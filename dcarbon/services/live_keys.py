@@ -191,7 +191,7 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 
 def _missing(keys: GivenKeys, key_id: str, counts: Mapping[str, int]) -> SettingsInvalid:
-    what = f"with which {in_words(counts)} are sealed" if counts else "which is in force"
+    what = f"which seals {in_words(counts)}" if counts else "which is in force"
     message = (
         f"The key {key_id!r}, {what}, is not in {keys.place}. Put it back there behind the "
         "others: nothing is lost. `dcarbon keys list` shows what each key seals. Only if nobody "

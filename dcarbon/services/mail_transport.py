@@ -41,9 +41,12 @@ class Letter:
 
 
 class MailTransport:
-    """One connection to the mail server of the settings, opened with the first letter."""
+    """One connection to the mail server of the settings, opened with the first letter.
 
-    def __init__(self, settings: Settings) -> None:
+    ``timeout_s`` is for every step of the conversation.
+    """
+
+    def __init__(self, settings: Settings, *, timeout_s: float = TIMEOUT_S) -> None:
         if settings.mail_host is None:
             raise missing("mail_host", "It names the SMTP server.")
         if settings.mail_from is None:
@@ -51,6 +54,7 @@ class MailTransport:
         self._settings, self._host = settings, settings.mail_host
         self._sender = sender(settings.mail_from)
         self._context = _tls(settings)
+        self._timeout_s = timeout_s
         self._client: smtplib.SMTP | None = None
 
     def __enter__(self) -> Self:
@@ -71,6 +75,10 @@ class MailTransport:
             with suppress(OSError):
                 client.quit()
             client.close()
+
+    def connect(self) -> None:
+        """Connect, secure the connection and sign in. Raises :class:`MailServerUnavailable`."""
+        self._connected()
 
     def send(self, letter: Letter) -> None:
         """Hand one letter to the server.
@@ -104,12 +112,12 @@ class MailTransport:
 
     def _connect(self) -> smtplib.SMTP:
         settings = self._settings
-        port = settings.mail_port or _USUAL_PORTS[settings.mail_security]
+        port, timeout = port_of(settings), self._timeout_s
         client: smtplib.SMTP
         if settings.mail_security == "tls":
-            client = smtplib.SMTP_SSL(self._host, port, timeout=TIMEOUT_S, context=self._context)
+            client = smtplib.SMTP_SSL(self._host, port, timeout=timeout, context=self._context)
         else:
-            client = smtplib.SMTP(self._host, port, timeout=TIMEOUT_S)
+            client = smtplib.SMTP(self._host, port, timeout=timeout)
         try:
             if settings.mail_security == "starttls":
                 client.starttls(context=self._context)  # raises where it is not offered
@@ -119,6 +127,11 @@ class MailTransport:
             client.close()
             raise
         return client
+
+
+def port_of(settings: Settings) -> int:
+    """Return the port that is set, else the usual one of the security chosen."""
+    return settings.mail_port or _USUAL_PORTS[settings.mail_security]
 
 
 def compose(letter: Letter, from_: Address) -> EmailMessage:

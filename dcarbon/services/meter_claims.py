@@ -146,7 +146,7 @@ def _claim(session: Session, unit_id: UUID, new: NewClaim, *, actor: Actor, now:
     claim_checks.require_operating(unit, new.first_day)
     claim_checks.require_days(new.first_day, new.last_day, today=_today(meter.time_zone, now))
     facility = session.get_one(Facility, unit.facility_id)
-    eligibility.propose_for(session, facility, now=now)
+    eligibility.propose(session, facility, now=now)
     (standing,) = eligibility.standings(session, [meter], actor=actor, now=now)
     claim_checks.require_eligible(standing, basis)
     claim_checks.require_free(session, new, actor=actor)

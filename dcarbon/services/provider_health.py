@@ -28,16 +28,6 @@ FAILURES_OF_AN_OUTAGE = 2
 """One failure after which nobody asked again is no outage, however long ago."""
 
 
-def paused_until(runtime: Runtime, provider: str) -> datetime | None:
-    """Return when a provider that is left alone may be tried again, ``None`` while it answers.
-
-    For those who would ask it many things: each of them would be refused.
-    """
-    with runtime.sessions() as session:
-        state = session.get(ProviderState, provider)
-    return state.probe_at if state else None
-
-
 def look_again(runtime: Runtime) -> list[str]:
     """Have each paused provider tried whose time has come, and return which.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import msgspec
@@ -58,8 +57,3 @@ def stored(figures: Figures) -> dict[str, Any]:
 def read(given: Mapping[str, Any]) -> Figures:
     """Return figures that were stored."""
     return msgspec.convert(given, Figures)
-
-
-def days_in_order(filing: Filing) -> list[date]:
-    """Return the local days that are told of, oldest first."""
-    return sorted({day.day for day in filing.days})

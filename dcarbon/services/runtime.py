@@ -71,7 +71,8 @@ def open_runtime(
             opened.callback(engine.dispose)
             shared = _shared_engine(url, opened)
             if needs_keys:
-                live_keys.require_usable(database.sessions(engine), given, now=clock())
+                with database.answering(engine):
+                    live_keys.require_usable(database.sessions(engine), given, now=clock())
             keys = _keys(given, shared)
             providers = _providers(
                 settings, shared, opened, keys, clock=clock, networks=networks, urgency=urgency
@@ -81,7 +82,7 @@ def open_runtime(
                 engine=engine,
                 sessions=database.sessions(engine),
                 locks=_locks(url, opened),
-                landing=LandingZone(settings.landing_uri or settings.directory / "landing"),
+                landing=LandingZone(settings.landing_address),
                 keys=keys,
                 providers=providers,
                 clock=clock,
@@ -135,7 +136,8 @@ def _prepared(owner_url: str, *, own_server: bool) -> tuple[str, Engine]:
         undone.callback(engine.dispose)
         database.require_reachable(engine)
         if own_server:
-            _require_schema(engine)
+            with database.answering(engine):
+                _require_schema(engine)
             undone.pop_all()
             return owner_url, engine
         migrate.upgrade(engine)
@@ -144,7 +146,7 @@ def _prepared(owner_url: str, *, own_server: bool) -> tuple[str, Engine]:
 
 
 def _require_schema(engine: Engine) -> None:
-    if migrate.current(engine) != migrate.head():
+    if not migrate.is_usable(engine):
         message = "The database schema is not that of this version. Run: dcarbon migrate"
         raise SettingsInvalid(message, code="schema_behind", display_message=message)
 

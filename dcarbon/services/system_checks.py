@@ -1,6 +1,7 @@
 """From figures to what people are told: which part of the house is how. Decides, and reads nothing.
 
-Each check says one thing at least of its part; the words stand in ``domain.system_words``.
+Each check says one thing at least of its part; the words stand in ``domain.system_words``, and of
+what only ``dcarbon doctor`` looks at in ``domain.doctor_words``.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from dcarbon.db import heartbeats
 from dcarbon.db.operation import Lag
 from dcarbon.db.privileges import LogRights
 from dcarbon.db.provider_states import ProviderState
+from dcarbon.domain.doctor_words import DOCTOR
 from dcarbon.domain.system_words import SYSTEM, State
 from dcarbon.domain.text import Text
 from dcarbon.services import signs_of_life
 from dcarbon.services.operation_figures import Figures
-from dcarbon.services.system_machine import Disk
+from dcarbon.services.system_machine import Disk, Store
 from dcarbon.settings import Settings
 
 SLOW = timedelta(milliseconds=500)
@@ -49,7 +51,7 @@ class Finding:
 
     @property
     def text(self) -> Text:
-        words = SYSTEM[self.code]
+        words = SYSTEM.get(self.code) or DOCTOR[self.code]
         parts = (words.title, words.what_happened, words.what_to_do)
         return Text(*(part.format_map(dict(self.values)) for part in parts))
 
@@ -97,6 +99,18 @@ def of_disks(disks: Iterable[Disk]) -> Iterator[Finding]:
             yield Finding("disk", State.WATCH, "disk_short", said)
         elif not locked:
             yield Finding("disk", State.GOOD, "disk_good", said)
+
+
+def of_store(store: Store | None) -> Iterator[Finding]:
+    """Say how the object store is, where there is one."""
+    if store is None:
+        return
+    if store.reason is not None:
+        said = {"place": store.place, "reason": store.reason}
+        yield Finding("store", State.WRONG, "store_unavailable", said)
+        return
+    took = round(store.took.total_seconds() * 1000, 1)
+    yield Finding("store", State.GOOD, "store_good", {"place": store.place, "milliseconds": took})
 
 
 def of_pipelines(figures: Figures) -> Iterator[Finding]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from dcarbon.db import landing_addresses
+from dcarbon.db.landing_zone import LandingZone
+from dcarbon.domain.errors import LandingUnavailable
 from dcarbon.settings import Settings
 
 
@@ -24,12 +28,33 @@ class Disk:
     is_writable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The object store that payloads land in: how long it took to answer, or why it did not."""
+
+    place: str
+    took: timedelta
+    reason: str | None
+
+
+def store(landing: LandingZone) -> Store | None:
+    """Ask the object store for a sign of life; ``None`` where payloads land in a folder."""
+    if landing.folder is not None:
+        return None
+    began, reason = time.monotonic(), None
+    try:
+        landing.look()
+    except LandingUnavailable as error:
+        reason = error.reason
+    return Store(landing.shown, timedelta(seconds=time.monotonic() - began), reason)
+
+
 def disks(settings: Settings) -> list[Disk]:
     """Return the places on this machine; payloads in an object store are none of them."""
-    landing = settings.landing_uri or str(settings.directory / "landing")
     places = {"data": settings.directory}
-    if len(urlsplit(landing).scheme) <= 1:
-        places["payloads"] = Path(landing)
+    landing = landing_addresses.folder_of(settings.landing_address)
+    if landing is not None:
+        places["payloads"] = landing
     return [_look(place, path) for place, path in places.items()]
 
 

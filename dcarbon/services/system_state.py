@@ -50,6 +50,7 @@ def read(runtime: Runtime) -> SystemState:
     found = chain(
         system_checks.of_database(figures, schema=migrate.current(runtime.engine), needed=_head()),
         system_checks.of_disks(system_machine.disks(runtime.settings)),
+        system_checks.of_store(system_machine.store(runtime.landing)),
         system_checks.of_pipelines(figures),
         system_checks.of_syncs(figures, runtime.settings),
         system_checks.of_orders(figures),

@@ -33,11 +33,6 @@ class ShownCard:
     strip: Strip | None
     notice: Notice | None
 
-    @property
-    def is_to_do(self) -> bool:
-        """Does it wait for this person to authorise it?"""
-        return self.card.may_authorize and self.card.auth_status != AuthStatus.AUTHORIZED
-
 
 def shown(card: FacilityCard) -> ShownCard:
     days = strip(card.coverage_30d) if card.coverage_30d else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from flask import Blueprint, Response
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,16 +34,11 @@ def healthz() -> Response:
 @public
 @operation(tag="Health", answer=Health, fails=(503,))
 def readyz() -> Response:
-    """Say that the database is reachable and its schema is the one this version needs."""
+    """Say that the database is reachable and that this version can work with its schema."""
     try:
-        found = migrate.current(current_runtime().engine)
+        is_usable = migrate.is_usable(current_runtime().engine)
     except SQLAlchemyError as error:
         raise NotReady("database out of reach") from error
-    if found != _needed():
+    if not is_usable:
         raise NotReady("database not migrated")
     return answer(Health())
-
-
-@cache
-def _needed() -> str | None:
-    return migrate.head()

@@ -37,7 +37,6 @@ class Dialect:
     time_of_use: bool = False
     typed: bool = False
     """Atom elements carry ``xsi:type`` (PG&E)."""
-    title_of_every_entry: bool = True
     published_last: bool = False
     """``updated`` and ``published`` come after the content (SCE)."""
     local_clock: bool = False

@@ -8,31 +8,6 @@ from dcarbon_sandbox.utilityapi import wire
 from dcarbon_sandbox.utilityapi.routes import Route
 from dcarbon_sandbox.utilityapi.service import Record, Service
 
-TYPES = (
-    "ping",
-    "form_created",
-    "authorization_created",
-    "authorization_declined",
-    "authorization_renewed",
-    "authorization_update_started",
-    "authorization_update_delayed",
-    "authorization_update_retrying",
-    "authorization_update_progress",
-    "authorization_update_finished_successful",
-    "authorization_update_finished_errored",
-    "authorization_expiring_soon",
-    "authorization_expired",
-    "authorization_revoked",
-    "meter_created",
-    "meter_bills_added",
-    "meter_intervals_added",
-    "meter_historical_collection_started",
-    "meter_historical_collection_delayed",
-    "meter_historical_collection_retrying",
-    "meter_historical_collection_progress",
-    "meter_historical_collection_finished_successful",
-    "meter_historical_collection_finished_errored",
-)
 _ODD = 0x9E3779B1  # odd, so that the map from number to uid is one to one
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import text
 
 from dcarbon.db.tables import metadata
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    compare_type=True,
+    # Locks are held for one revision, and one that cannot get its lock takes back no other.
+    transaction_per_migration=True,
+)
 with context.begin_transaction():
-    # A migration that cannot get its lock gives way to the running product and is tried again.
-    connection.execute(text("set local lock_timeout = '10s'"))
-    connection.execute(text("set local statement_timeout = '15min'"))
     context.run_migrations()

@@ -10,6 +10,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# The code of the revision before goes on working while this one runs and after it (docs/guides/
+# upgrading.md). Say ``works_with = "0001"`` where the code of an earlier revision does too.
 
 
 def upgrade() -> None:

@@ -203,9 +203,6 @@ class UtilityApiClient:
         query = {"is_delivered": "false"}
         return self._pages("events", query | ({"after": after} if after else {}))
 
-    def mark_delivered(self, event_uid: str) -> None:
-        self._send("PATCH", f"events/{_segment(event_uid)}", {"is_delivered": True})
-
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> RawPayload:
         return self._send("GET", path, query=query).payload()
 

@@ -29,8 +29,6 @@ class AuthorizationFacts:
     is_revoked: bool = False
     is_expired: bool = False
     is_declined: bool = False
-    is_archived: bool = False
-    is_test: bool = False
     created: datetime | None = None
     declined: datetime | None = None
     revoked: datetime | None = None
@@ -55,9 +53,6 @@ class MeterState:
     """When the provider came to this status (UTC): when it last collected, or failed to."""
     utility: str | None = None
     is_activated: bool = False
-    is_archived: bool = False
-    is_expanded: bool = True
-    interval_count: int | None = None
     interval_coverage: tuple[tuple[datetime, datetime], ...] = ()
     monitoring: str | None = None
     """``off``, ``daily``, ``weekly``, ``monthly``."""
@@ -74,7 +69,6 @@ class EventFacts:
     authorization_uid: str | None = None
     meter_uid: str | None = None
     form_uid: str | None = None
-    is_delivered: bool = False
 
 
 def parse_meters(content: bytes) -> tuple[MeterFacts, ...]:
@@ -171,7 +165,6 @@ def _meter(uid: str, members: dict[str, Any]) -> MeterFacts:
 
 def _meter_state(uid: str, members: dict[str, Any]) -> MeterState:
     monitoring = members.get("ongoing_monitoring")
-    count = members.get("interval_count")
     return MeterState(
         uid=uid,
         authorization_uid=wire.text(members.get("authorization_uid")),
@@ -179,9 +172,6 @@ def _meter_state(uid: str, members: dict[str, Any]) -> MeterState:
         status_at=wire.moment(members.get("status_ts")),
         utility=wire.text(members.get("utility")),
         is_activated=members.get("is_activated") is True,
-        is_archived=members.get("is_archived") is True,
-        is_expanded=members.get("is_expanded") is not False,
-        interval_count=count if type(count) is int else None,
         interval_coverage=_ranges(members.get("interval_coverage")),
         monitoring=wire.text(monitoring.get("frequency")) if isinstance(monitoring, dict) else None,
         notes=wire.notes(members.get("notes")),
@@ -208,8 +198,6 @@ def _authorization(uid: str, members: dict[str, Any]) -> AuthorizationFacts:
         is_revoked=members.get("is_revoked") is True or revoked is not None,
         is_expired=members.get("is_expired") is True,
         is_declined=members.get("is_declined") is True or declined is not None,
-        is_archived=members.get("is_archived") is True,
-        is_test=members.get("is_test") is True,
         created=wire.moment(members.get("created")),
         declined=declined,
         revoked=revoked,
@@ -231,5 +219,4 @@ def _event(uid: str, members: dict[str, Any]) -> EventFacts:
         authorization_uid=wire.text(members.get("authorization_uid")),
         meter_uid=wire.text(members.get("meter_uid")),
         form_uid=wire.text(members.get("form_uid")),
-        is_delivered=members.get("is_delivered") is True,
     )

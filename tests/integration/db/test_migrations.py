@@ -14,7 +14,8 @@ from dcarbon.db.tables import metadata
 
 def test_the_migrated_schema_is_the_one_the_models_describe(engine: Engine) -> None:
     with engine.connect() as connection:
-        difference = compare_metadata(MigrationContext.configure(connection), metadata)
+        context = MigrationContext.configure(connection, opts={"include_name": _is_described})
+        difference = compare_metadata(context, metadata)
 
     assert difference == []
     assert migrate.current(engine) == migrate.head()
@@ -38,3 +39,8 @@ def test_migrations_go_down_to_nothing_and_up_again(engine: Engine) -> None:
 def test_the_audit_log_refuses_change(engine: Engine, change: str) -> None:
     with engine.connect() as connection, pytest.raises(ProgrammingError, match="insert-only"):
         connection.execute(text(change))
+
+
+def _is_described(name: str | None, type_: str, _parents: object) -> bool:
+    """Leave out the parts of partitioned tables: they are like the whole."""
+    return type_ != "table" or name != "interval_days_rest"

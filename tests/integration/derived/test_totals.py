@@ -1,4 +1,4 @@
-"""Daily totals of many meters: exact, scoped to what is asked, parts never beside their whole."""
+"""Daily totals of many meters: exact, and scoped to what is asked."""
 
 from __future__ import annotations
 
@@ -60,28 +60,10 @@ def test_days_of_several_exponents_are_told_at_one(place: Place) -> None:
     assert found.value.tolist() == [960_000, 960_001, 960_000]
 
 
-def test_a_portfolio_adds_meters_up_but_no_part_beside_its_whole(place: Place) -> None:
-    meter, phases = place.meter(), place.meter()
-    channel(place, meter, "received", 3)
-    channel(place, meter, "received", 1, label="phase=1")
-    channel(place, phases, "received", 1, label="phase=1")
-    channel(place, phases, "received", 2, label="phase=2")
-    channel(place, phases, "delivered", 7)
-    derived_energy.derive_changed(place.sessions, now=NOW)
-
-    with place.sessions() as session:
-        days = energy_totals.portfolio(session, [meter, phases], FIRST, FIRST)
-
-    assert [(one.direction, one.quantity, one.channels, one.complete) for one in days] == [
-        ("delivered", Decimal(672), 1, 1),
-        ("received", Decimal(576), 3, 3),
-    ]
-
-
 def test_nothing_asked_and_nothing_stored_is_nothing(place: Place) -> None:
     with place.sessions() as session:
         assert energy_totals.daily_totals(session, [], FIRST, LAST) == []
-        assert energy_totals.portfolio(session, [place.meter()], FIRST, LAST) == []
+        assert energy_totals.daily_totals(session, [place.meter()], FIRST, LAST) == []
 
 
 def test_readings_stored_before_this_version_are_derived_after_the_migration(

@@ -12,7 +12,7 @@ from dcarbon.db.base import new_id
 from dcarbon.db.generating_units import ChannelEligibility
 from dcarbon.domain.eligibility import Eligibility
 from dcarbon.domain.errors import ClaimRefused, InvalidInput, NotFound
-from dcarbon.services import eligibility, eligibility_history
+from dcarbon.services import eligibility, eligibility_history, facilities
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.eligibility import ChannelStanding
 from dcarbon.services.runtime import Runtime
@@ -64,7 +64,9 @@ def test_each_channel_of_a_facility_is_proposed_something(
 
 def test_proposals_are_written_down_once(runtime: Runtime, ann: Resident, two_way: UUID) -> None:
     for _ in range(2):
-        assert eligibility.propose(runtime, ann.facility.id, actor=ann.actor) == 3
+        with runtime.sessions.begin() as session:
+            facility = facilities.get(session, ann.facility.id, actor=ann.actor)
+            eligibility.propose(session, facility, now=runtime.now())
 
     with runtime.sessions() as session:
         rows = session.scalars(select(ChannelEligibility)).all()

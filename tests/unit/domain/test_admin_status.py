@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dcarbon.domain import admin_status, bulk_actions
+from dcarbon.domain import admin_status, bulk_actions, texts
 from dcarbon.domain.admin_status import AdminStatus, Collecting
 from dcarbon.domain.states import AuthStatus
 from dcarbon.services import authorization_endings
@@ -25,6 +25,7 @@ NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
         ("revoked", authorization_endings.ENDING, AdminStatus.ENDING, "Ending at the provider"),
         ("revoked", authorization_endings.ENDED, AdminStatus.REVOKED, "Revoked"),
         ("revoked", None, AdminStatus.REVOKED, "Revoked"),
+        ("authorized", authorization_endings.ENDING, AdminStatus.ACTIVE, "Active"),
     ],
 )
 def test_each_stored_status_has_its_word(
@@ -38,6 +39,7 @@ def test_each_stored_status_has_its_word(
 @pytest.mark.parametrize(
     ("status", "health", "hours", "expected"),
     [
+        ("authorized", "ok", 1, Collecting.OK),
         ("authorized", "ok", 36, Collecting.OK),
         ("authorized", "ok", 37, Collecting.LATE),
         ("authorized", "delayed", 99, Collecting.DELAYED),
@@ -76,8 +78,11 @@ def test_sync_health_is_a_sentence_that_says_why() -> None:
     def said(collecting: Collecting, code: str | None = None, *, has_synced: bool = True) -> str:
         return admin_status.sync_words(collecting, code=code, has_synced=has_synced)
 
-    assert said(Collecting.OK) != said(Collecting.OK, has_synced=False)
-    assert said(Collecting.BLOCKED, "reauthorization_required") != said(Collecting.BLOCKED)
+    assert said(Collecting.OK) == "Readings come in every day."
+    assert said(Collecting.OK, has_synced=False) == "The first readings are awaited."
+    for code in ("reauthorization_required", "client_credentials_rejected"):
+        assert said(Collecting.BLOCKED, code) == texts.of(code).message
+    assert said(Collecting.BLOCKED) == texts.NOTICES["blocked"].what_happened
     for collecting in Collecting:
         assert said(collecting).endswith("."), collecting
 

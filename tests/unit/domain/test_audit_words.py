@@ -83,3 +83,22 @@ def test_administrators_see_every_member_in_words() -> None:
         ("Is final", "yes"),
         ("Reason", "none"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("2026-03-01T08:00:00+00:00", "2026-03-01 08:00 UTC"),
+        ("2026-03-01T08:00:00Z", "2026-03-01 08:00 UTC"),
+        ("2026-03-01T08:00+00", "2026-03-01 08:00 UTC"),
+        ("2026-03-01T08:00:00", "2026-03-01T08:00:00"),  # of no zone: nobody knows when
+        ("20260301T080000Z", "20260301T080000Z"),
+        ("2026-03-01 08:00:00+00:00", "2026-03-01 08:00:00+00:00"),
+        ("2026-03-01x08:00:00+00:00", "2026-03-01x08:00:00+00:00"),
+        ("2026-03-32T08:00:00+00:00", "2026-03-32T08:00:00+00:00"),
+        ([], "none"),
+        ([True, None, 1_000], "yes, none, 1,000"),
+    ],
+)
+def test_times_are_said_shortly_and_whatever_looks_like_one_stays(stored: Any, shown: str) -> None:
+    assert audit_details.text_of(stored) == shown

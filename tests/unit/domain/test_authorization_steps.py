@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import CheckConstraint
 
 from dcarbon.db.work_orders import WorkOrder
-from dcarbon.domain import authorization_steps, task_words
+from dcarbon.domain import audit_words, authorization_steps, task_words, texts
 from dcarbon.domain.admin_status import AdminStatus
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.services.authorization_endings import EndReason
@@ -51,12 +51,47 @@ def test_who_ended_it_decides_the_state_after() -> None:
     assert ours.reason == "An administrator ended the access."
 
 
-def test_a_code_is_said_in_the_words_of_the_catalogue() -> None:
+@pytest.mark.parametrize(
+    ("event", "was", "after"),
+    [
+        (AuditEvent.AUTHORIZATION_RETRIED, "failed", AdminStatus.PENDING),
+        (AuditEvent.AUTHORIZATION_RETRIED, "expired", None),
+        (AuditEvent.AUTHORIZATION_REVOKED, "failed", AdminStatus.ENDING),
+    ],
+)
+def test_a_retry_moves_only_what_had_failed(
+    event: AuditEvent, was: str, after: AdminStatus | None
+) -> None:
+    assert authorization_steps.of(event.value, {"was": was}).status is after
+
+
+@pytest.mark.parametrize(
+    ("attempts", "ending"), [(3, " It took 3 tries."), (2, " It took 2 tries."), (1, ""), (0, "")]
+)
+def test_a_code_is_said_in_the_words_of_the_catalogue(attempts: int, ending: str) -> None:
     event = AuditEvent.TOKEN_ROTATION_FAILED.value
-    words = authorization_steps.of(event, {"code": "provider_unavailable", "attempts": 3})
+    words = authorization_steps.of(event, {"code": "provider_unavailable", "attempts": attempts})
 
     assert words.code == "provider_unavailable"
-    assert words.reason.endswith("It took 3 tries.")
+    assert words.reason == texts.of("provider_unavailable").what_happened + ending
+
+
+def test_a_change_says_from_where_to_where() -> None:
+    event = AuditEvent.AUTHORIZATION_METHOD_CHANGED.value
+    chosen = authorization_steps.of(event, {"old_utility": "pge", "new_utility": "sce"})
+    open_yet = authorization_steps.of(event, {"old_utility": "pge"})
+
+    assert chosen.reason == "From pge to sce."
+    assert open_yet.reason == "From pge to a utility still to be chosen."
+
+
+def test_a_range_loaded_again_is_told_and_nothing_else_has_one() -> None:
+    times = {"start": "2026-01-01T08:00:00+00:00", "end": "2026-02-01T08:00:00+00:00"}
+    again, once = AuditEvent.REPULL_REQUESTED.value, AuditEvent.COLLECTION_REQUESTED.value
+
+    told = "Readings from 2026-01-01 08:00 UTC up to 2026-02-01 08:00 UTC."
+    assert authorization_steps.of(again, times).reason == told
+    assert authorization_steps.of(once, times).reason == audit_words.of(once).sentence
 
 
 def test_every_kind_of_work_order_has_words_in_every_state() -> None:
@@ -71,3 +106,17 @@ def test_every_kind_of_work_order_has_words_in_every_state() -> None:
             assert told.endswith(".")
             assert "{" not in told
         assert task_words.of(kind, "done", outcome="given_up", utility="PG&E").endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "told"),
+    [
+        ("waiting", None, "Access has ended here. PG&E is told next."),
+        ("done", None, "PG&E has confirmed the end."),
+        ("done", "ended", "PG&E has confirmed the end."),
+        ("done", "given_up", "PG&E offers no way for us to end it there. Our keys are destroyed."),
+        ("stopped", None, "It was called off."),
+    ],
+)
+def test_an_end_is_told_as_it_stands(state: str, outcome: str | None, told: str) -> None:
+    assert task_words.of("revoke", state, outcome=outcome, utility="PG&E") == told

@@ -13,7 +13,6 @@ from dcarbon.domain.calendar import (
     DAY,
     day_bounds,
     expected_count,
-    expected_intervals,
     local_days,
     utc_days,
 )
@@ -44,13 +43,12 @@ INSTANTS = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st
     ids=["spring_forward", "ordinary", "fall_back"],
 )
 def test_a_meter_day_has_as_many_intervals_as_local_hours(day: date, hours: int) -> None:
-    intervals = expected_intervals(day, zone=PACIFIC, step=timedelta(hours=1))
-
-    assert len(intervals) == len(set(intervals)) == hours
+    assert expected_count(day, zone=PACIFIC, step=timedelta(hours=1)) == hours
     assert expected_count(day, zone=PACIFIC, step=timedelta(minutes=15)) == 4 * hours
 
 
 def test_an_interval_longer_than_the_day_counts_as_one() -> None:
+    assert expected_count(date(2026, 3, 8), zone=PACIFIC, step=timedelta(days=1)) == 1
     assert expected_count(date(2026, 3, 8), zone=PACIFIC, step=timedelta(days=30)) == 1
 
 
@@ -64,10 +62,12 @@ def test_days_follow_each_other_without_gap_or_overlap(day: date, zone: ZoneInfo
 
 @given(DAYS, ZONES)
 def test_every_interval_of_a_day_starts_on_that_local_day(day: date, zone: ZoneInfo) -> None:
-    intervals = expected_intervals(day, zone=zone, step=timedelta(minutes=15))
+    step = timedelta(minutes=15)
+    count = expected_count(day, zone=zone, step=step)
+    start, end = day_bounds(day, zone)
 
-    assert {each.astimezone(zone).date() for each in intervals} == {day}
-    assert intervals == sorted(set(intervals))
+    assert {(start + step * n).astimezone(zone).date() for n in range(count)} == {day}
+    assert start + step * count == end
 
 
 @given(INSTANTS, st.timedeltas(timedelta(), timedelta(days=40)), ZONES)
@@ -92,7 +92,21 @@ def test_utc_days_are_the_local_days_of_utc(start: datetime, length: timedelta) 
     assert list(utc_days(start, end)) == list(local_days(start, end, ZoneInfo("UTC")))
 
 
-def test_a_range_that_ends_before_it_starts_touches_no_day() -> None:
-    now = datetime(2026, 3, 8, tzinfo=UTC)
+@pytest.mark.parametrize("back", [DAY, timedelta(hours=1), timedelta()])
+def test_a_range_that_ends_before_it_starts_touches_no_day(back: timedelta) -> None:
+    now = datetime(2026, 3, 8, 20, tzinfo=UTC)
 
-    assert list(local_days(now, now - DAY, PACIFIC)) == list(utc_days(now, now - DAY)) == []
+    assert list(local_days(now, now - back, PACIFIC)) == list(utc_days(now, now - back)) == []
+
+
+@pytest.mark.parametrize("zone", [PACIFIC, ZoneInfo("UTC")], ids=str)
+def test_a_day_is_touched_from_its_first_moment_on(zone: ZoneInfo) -> None:
+    moment = timedelta(microseconds=1)
+    first, second = date(2026, 3, 8), date(2026, 3, 9)
+    start, end = day_bounds(first, zone)
+
+    assert list(local_days(start, end, zone)) == [first]
+    assert list(local_days(start, end + moment, zone)) == [first, second]
+    if zone is not PACIFIC:
+        assert list(utc_days(start, end)) == [first]
+        assert list(utc_days(start, end + moment)) == [first, second]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,20 @@ def test_a_change_at_the_end_is_not_in_the_range() -> None:
     assert len(clock_spans(change - timedelta(hours=1), change, PACIFIC)) == 1
     assert len(clock_spans(change, change + timedelta(hours=1), PACIFIC)) == 1
     assert len(clock_spans(change - timedelta(seconds=1), change + timedelta(1), PACIFIC)) == 2
+
+
+@pytest.mark.parametrize("ahead", [0.5, 1, 1.5, 2, 3, 5_001.25, 43_199, 43_200, 100_000])
+@pytest.mark.parametrize("behind", [1e-6, 0.5, 1, 1.5, 3.5, 5_001.25, 43_200])
+def test_a_change_is_found_to_the_second_wherever_the_range_begins_and_ends(
+    ahead: float, behind: float
+) -> None:
+    """Parts of a second at an end had no whole second in their middle: the search never ended."""
+    change = datetime(2026, 3, 8, 10, tzinfo=UTC)
+    start = change - timedelta(seconds=ahead)
+
+    spans = clock_spans(start, change + timedelta(seconds=behind), PACIFIC)
+
+    assert [(span.start, span.name) for span in spans] == [(start, "PST"), (change, "PDT")]
 
 
 @given(zone=ZONES, start=INSTANTS, days=st.integers(1, 400), at=st.floats(0, 1))

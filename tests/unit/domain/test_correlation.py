@@ -52,6 +52,17 @@ def test_what_is_inside_knows_all_that_is_around_it() -> None:
     assert correlation.current() is None
 
 
+def test_a_thread_begins_anew_with_the_id_it_is_given() -> None:
+    def begun(correlation_id: str | None) -> tuple[str | None, dict[str, str]]:
+        correlation.begin(correlation_id)
+        return correlation.current(), dict(correlation.named())
+
+    with correlation.following("around", order="o-1"):
+        assert copy_context().run(begun, "click-1") == ("click-1", {correlation.ID: "click-1"})
+        assert copy_context().run(begun, None) == (None, {})
+        assert correlation.current() == "around"
+
+
 def test_a_thread_of_a_pool_knows_it_from_a_copy_of_the_context() -> None:
     with ThreadPoolExecutor(1) as pool, correlation.following("click-1"):
         bare = pool.submit(correlation.current).result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 from itertools import chain, combinations, product
 
@@ -166,6 +167,13 @@ def test_the_channel_of_a_stated_production_meter_is_production(direction: Direc
     assert found == Judgement(Eligibility.PRODUCTION, rules.RULES["stated_production"])
 
 
+def test_a_production_meter_is_one_only_by_statement() -> None:
+    found = rules.chosen(RECEIVED, Eligibility.PRODUCTION)
+
+    assert isinstance(found, Refusal)
+    assert found.code == "production_not_stated"
+
+
 @pytest.mark.parametrize("wanted", sorted(set(Eligibility) - CLAIMABLE))
 def test_claiming_less_than_is_proposed_is_always_taken(wanted: Eligibility) -> None:
     for facts in EVERY[:: len(EVERY) // 997]:
@@ -191,4 +199,21 @@ def test_every_rule_is_a_sentence_that_rests_on_a_text() -> None:
         assert rule.sentence.endswith(".")
         assert rule.sources
         assert all(source.title and source.where for source in rule.sources)
-    assert not rules.RULES["two_way_meter"].is_confirmed
+    assert {key for key, rule in rules.RULES.items() if not rule.is_confirmed} == {"two_way_meter"}
+
+
+def test_a_text_bears_its_own_date_or_none() -> None:
+    texts = {one.where: one.dated for rule in rules.RULES.values() for one in rule.sources}
+
+    assert texts == {
+        "github.com/mrets/Operating-Procedures, section 4.3": date(2026, 6, 10),
+        "github.com/mrets/Operating-Procedures, section 4.4.4": date(2026, 6, 10),
+        "github.com/mrets/Help, generation_upload_format": date(2025, 7, 28),
+        "pennaeps.com, FAQ": None,
+        "docs/decisions/0011": None,
+    }
+
+
+def test_of_the_last_90_days_is_said_where_estimates_are_too_many() -> None:
+    assert rules.LOOKED_AT_DAYS == 90
+    assert "of the last 90 days" in rules.RULES["mostly_estimated"].sentence

@@ -37,6 +37,12 @@ def test_good_answers_are_read() -> None:
     }
 
 
+def test_a_unit_without_any_id_is_good_until_it_is_reported() -> None:
+    found = answers.read({**GOOD, "registry_id": ""}, today=TODAY)
+
+    assert (found.errors, found.values["registry_id"]) == ({}, None)
+
+
 @pytest.mark.parametrize("key", list(registries.profiles()))
 def test_every_registry_we_write_files_for_can_be_chosen(key: str) -> None:
     assert answers.read({**GOOD, "registry": key}, today=TODAY).values["registry"] == key

@@ -36,6 +36,31 @@ def test_each_lack_is_said_once_in_words() -> None:
     assert (line.is_complete, line.estimated, line.value) == (False, 4, 11)
 
 
+def test_missing_readings_are_counted_and_whole_quantities_are_kilowatt_hours() -> None:
+    line = generation.production_day(METER, DAY, [channel(1_500, readings=40)])
+
+    assert line.reason == "52 of 92 readings are missing."
+    assert (line.kwh, line.energy.kwh) == (Decimal("1.5"), Decimal("1.5"))
+
+
+def test_of_a_day_without_readings_nothing_counts() -> None:
+    silent = generation.production_day(METER, DAY, [None])
+    export = generation.export_day(METER, DAY, None)
+
+    assert (silent.value, silent.exponent, silent.is_complete, silent.as_of) == (0, 0, False, None)
+    assert (export.value, export.exponent, export.is_complete, export.estimated) == (0, 0, False, 0)
+    assert silent.reason == export.reason == generation.NO_READINGS
+    assert export.hours is None
+
+
+def test_a_day_is_told_at_a_finer_exponent_hour_by_hour() -> None:
+    export = ExportDay((None, 4, 7), -1, Quantity(90, -1), 1, 0, AS_OF)
+
+    finer = generation.export_day(METER, DAY, export).at(-3)
+
+    assert (finer.value, finer.exponent, finer.hours) == (1_100, -3, (None, 400, 700))
+
+
 def test_an_export_day_counts_its_known_hours() -> None:
     export = ExportDay((None, 4, None), -1, Quantity(90, -1), 1, 1, AS_OF)
 
@@ -60,6 +85,20 @@ def test_a_month_has_all_its_days_at_one_exponent() -> None:
     assert month.lines[1].hours == (25, None)
     assert (month.days_expected, month.days_complete, month.is_complete) == (2, 1, False)
     assert month.as_of == AS_OF
+
+
+def test_a_month_counts_its_complete_and_its_estimated_days() -> None:
+    whole, one, two = (
+        generation.production_day(METER, date(2026, 3, n + 1), [channel(2_500, estimated=n)])
+        for n in range(3)
+    )
+
+    alone = MonthOfGeneration.of(UNIT, date(2026, 3, 1), [whole])
+    month = MonthOfGeneration.of(UNIT, date(2026, 3, 1), [two, one, whole])
+
+    assert (alone.is_complete, alone.estimated_days, alone.basis) == (True, 0, "production")
+    assert (month.is_complete, month.estimated_days, month.days_complete) == (False, 2, 1)
+    assert (alone.kwh, month.kwh) == (Decimal("2.5"), Decimal("7.5"))
 
 
 def test_a_month_nobody_claims_is_nothing_and_not_complete() -> None:

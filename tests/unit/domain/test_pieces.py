@@ -51,6 +51,23 @@ def test_a_window_no_longer_than_a_piece_is_one(days: int) -> None:
     )
 
 
+def test_a_piece_that_begins_at_a_midnight_is_as_long_as_it_may_be() -> None:
+    end = datetime(2026, 9, 1, tzinfo=PACIFIC).astimezone(UTC)
+
+    assert pieces.cut(end - 62 * DAY, end, longest=31 * DAY, zone=PACIFIC) == (
+        (end - 31 * DAY, end),
+        (end - 62 * DAY, end - 31 * DAY),
+    )
+
+
+def test_pieces_shorter_than_a_day_are_cut_where_they_end() -> None:
+    end, hour = datetime(2026, 9, 1, 20, tzinfo=UTC), timedelta(hours=1)
+
+    assert pieces.cut(end - 3 * hour, end, longest=hour, zone=PACIFIC) == tuple(
+        (end - (n + 1) * hour, end - n * hour) for n in range(3)
+    )
+
+
 def test_a_day_of_25_hours_is_cut_when_pieces_are_a_day_long() -> None:
     start = datetime(2026, 11, 1, tzinfo=PACIFIC).astimezone(UTC)
     end = datetime(2026, 11, 2, tzinfo=PACIFIC).astimezone(UTC)

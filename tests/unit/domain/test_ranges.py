@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcarbon.domain.errors import InvalidInput
-from dcarbon.domain.ranges import parse_day, parse_instant, require_range
+from dcarbon.domain.ranges import TimeRange, parse_day, parse_instant, require_range
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
@@ -43,6 +43,7 @@ def test_a_written_time_is_read(text: str, instant: datetime) -> None:
         ("31.01.2026", "time_unreadable"),
         ("1767225600", "time_unreadable"),
         ("2026-01-31T00:00:00", "time_naive"),
+        ("20260131", "time_naive"),
         ("9999-12-31T23:59:59-08:00", "range_absurd"),
         ("0001-01-01T00:00:00+08:00", "range_absurd"),
     ],
@@ -90,6 +91,33 @@ def test_a_range_that_makes_no_sense_is_refused(start: datetime, end: datetime, 
         require_range(start, end, now=NOW, longest=LONGEST)
 
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(2000, 1, 1, tzinfo=UTC), datetime(2000, 1, 2, tzinfo=UTC)),
+        (NOW, NOW + timedelta(days=366)),
+        (NOW, NOW + timedelta(microseconds=1)),
+    ],
+    ids=["earliest", "latest", "shortest"],
+)
+def test_a_range_within_reason_is_taken_as_it_is(start: datetime, end: datetime) -> None:
+    assert require_range(start, end, now=NOW, longest=LONGEST) == TimeRange(start, end)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(2000, 1, 1, tzinfo=UTC) - timedelta(microseconds=1), NOW),
+        (NOW, NOW + timedelta(days=366, microseconds=1)),
+    ],
+)
+def test_a_moment_beyond_is_out_of_reason(start: datetime, end: datetime) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        require_range(start, end, now=NOW, longest=timedelta(days=36_500))
+
+    assert refused.value.code == "range_absurd"
 
 
 def test_the_longest_range_is_allowed() -> None:

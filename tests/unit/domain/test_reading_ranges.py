@@ -67,6 +67,7 @@ def test_readings_that_end_at_midnight_end_the_day_before(seconds: int) -> None:
     [
         ("2026-03-08", "2026-03-09", ("2026-03-08T08:00", "2026-03-09T07:00")),
         ("2026-03-08T00:00", "2026-03-09T00:00", ("2026-03-08T08:00", "2026-03-09T07:00")),
+        ("20260308", "20260309", ("2026-03-08T08:00", "2026-03-09T07:00")),
         ("2026-03-08T09:00:00Z", "2026-03-08T12:00:00Z", ("2026-03-08T09:00", "2026-03-08T12:00")),
         ("2026-03-08T01:00:00-08:00", "2026-03-08T12:00:00 00:00",
          ("2026-03-08T09:00", "2026-03-08T12:00")),
@@ -75,12 +76,24 @@ def test_readings_that_end_at_midnight_end_the_day_before(seconds: int) -> None:
         ("2025-11-02T01:30", "2025-11-02T04:00", ("2025-11-02T08:30", "2025-11-02T12:00")),
         ("2025-11-01T00:00", "2025-11-02T01:30", ("2025-11-01T07:00", "2025-11-02T09:30")),
     ],
-    ids=["days", "local", "instants", "offsets", "not_there", "twice_start", "twice_end"],
+    ids=["days", "local", "unhyphened", "instants", "offsets", "not_there", "twice_start",
+         "twice_end"],
 )  # fmt: skip
 def test_ends_are_on_the_meters_clock(start: str, end: str, expected: tuple[str, str]) -> None:
     first, last = (datetime.fromisoformat(edge).replace(tzinfo=UTC) for edge in expected)
 
     assert _of(start, end) == TimeRange(first, last)
+
+
+def test_a_day_begins_with_the_first_of_its_midnights() -> None:
+    """Havana's clocks go back from one to twelve: that midnight is there twice."""
+    havana = ZoneInfo("America/Havana")
+    asked = Asked("2026-10-31", "2026-11-01")
+
+    span = reading_ranges.of(asked, last_end=LAST, now=NOW + timedelta(days=300), zone=havana)
+
+    assert span == _days(date(2026, 10, 31), date(2026, 11, 1), havana)
+    assert span.end - span.start == timedelta(hours=24)
 
 
 @pytest.mark.parametrize(
@@ -138,10 +151,13 @@ def test_whole_days_move_by_as_many_days_and_back(zone: ZoneInfo, first: date, l
 
 
 def test_a_range_that_cuts_days_moves_by_its_length() -> None:
-    span = TimeRange(NOW, NOW + timedelta(hours=5))
+    hours = timedelta(hours=5)
+    span = TimeRange(NOW, NOW + hours)
 
-    assert reading_ranges.following(span, Preset.DAY, PACIFIC).start == span.end
-    assert reading_ranges.before(span, None, PACIFIC).start == NOW - timedelta(hours=5)
+    assert reading_ranges.following(span, Preset.DAY, PACIFIC) == TimeRange(
+        span.end, span.end + hours
+    )
+    assert reading_ranges.before(span, None, PACIFIC) == TimeRange(NOW - hours, NOW)
 
 
 @pytest.mark.parametrize(
@@ -156,3 +172,64 @@ def test_a_range_that_cuts_days_moves_by_its_length() -> None:
 )
 def test_the_step_suits_the_range(preset: Preset, step: Step) -> None:
     assert reading_ranges.step_for(_of(preset=preset)) is step
+
+
+@pytest.mark.parametrize(
+    ("days", "more", "step"),
+    [
+        (8, 0, Step.READINGS),
+        (8, 1, Step.HOUR),
+        (100, 0, Step.HOUR),
+        (100, 1, Step.DAY),
+    ],
+)
+def test_a_step_ends_with_its_longest_range(days: int, more: int, step: Step) -> None:
+    span = TimeRange(NOW, NOW + timedelta(days=days, seconds=more))
+
+    assert reading_ranges.step_for(span) is step
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        (Preset.DAY, (date(2026, 3, 18), date(2026, 3, 19))),
+        (Preset.WEEK, (date(2026, 3, 18), date(2026, 3, 25))),
+        (Preset.MONTH, (date(2026, 3, 18), date(2026, 4, 18))),
+        (Preset.DAYS_90, (date(2026, 3, 18), date(2026, 6, 16))),
+        (Preset.YEAR, (date(2026, 3, 18), date(2027, 3, 18))),
+    ],
+)
+def test_the_range_after_is_of_the_same_kind(preset: Preset, expected: tuple[date, date]) -> None:
+    assert reading_ranges.following(_of(preset=preset), preset, PACIFIC) == _days(*expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "moved"),
+    [
+        (date(2026, 1, 31), date(2026, 2, 28)),
+        (date(2026, 11, 30), date(2026, 12, 30)),
+        (date(2026, 12, 15), date(2027, 1, 15)),
+    ],
+)
+def test_a_month_on_is_the_same_day_or_the_last(first: date, moved: date) -> None:
+    span = _days(first - timedelta(days=1), first)
+
+    assert reading_ranges.following(span, Preset.MONTH, PACIFIC) == _days(first, moved)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (timedelta(), timedelta(hours=1)),
+        (timedelta(hours=1), timedelta()),
+        (timedelta(seconds=-1), timedelta()),
+    ],
+)
+def test_a_range_is_of_whole_days_only_when_both_its_ends_are_midnights(
+    start: timedelta, end: timedelta
+) -> None:
+    whole = _days(date(2026, 3, 7), date(2026, 3, 10))
+
+    assert reading_ranges.whole_days(whole, PACIFIC) == (date(2026, 3, 7), date(2026, 3, 10))
+    cut = TimeRange(whole.start + start, whole.end + end)
+    assert reading_ranges.whole_days(cut, PACIFIC) is None

@@ -93,6 +93,106 @@ def test_what_is_finer_than_the_file_is_cut_and_never_rounded_up(value: int, exp
     assert reported % 1000 == 0
 
 
+def wrong(key: str, given: str) -> set[str]:
+    """Return the names of the checks that find something in a file."""
+    file, content = registries.of(key).file, given.encode()
+    found = {
+        "letters": registry_files.not_ascii(content),
+        "end": registry_files.trailing_rows(content),
+        "columns": registry_files.wrong_columns(file, content),
+        "vintages": registry_files.wrong_vintages(file, content),
+        "dates": registry_files.wrong_dates(file, content),
+        "ids": registry_files.wrong_ids(file, content),
+        "units": registry_files.wrong_reporting_units(file, content),
+        "totals": registry_files.wrong_totals(file, content),
+    }
+    return {name for name, is_found in found.items() if is_found}
+
+
+ROW = "805,RU-17,01/2026,01/01/2026,01/31/2026,12.400"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (ROW, set()),
+        (f"{ROW}\r\n{ROW}", set()),
+        (f"{ROW},Adjustment", set()),
+        (f"{ROW.replace('805', 'x')},Adjustment", {"ids"}),
+        (f"{ROW},Adj", {"columns"}),
+        (f"{ROW},Correction", {"columns"}),
+        (f"{ROW},Adjustment,", {"columns"}),
+        ("", {"columns"}),
+        (ROW.removesuffix(",12.400"), {"columns"}),
+        (f"{ROW}\r\n", {"end"}),
+        (f"{ROW} ", {"end", "totals"}),
+        (f"{ROW}\r\n\r\n{ROW}", {"end", "columns"}),
+        (f"{ROW}\r\n,,,,,\r\n{ROW}", {"end", "ids", "units", "vintages", "dates", "totals"}),
+        (ROW.replace("RU", "RÜ"), {"letters", "units"}),
+        (ROW.replace("805", "M805"), {"ids"}),
+        (ROW.replace("805", ""), {"ids"}),
+        (ROW.replace("RU-17", "=1+1"), {"units"}),
+        (ROW.replace("RU-17", "-17"), {"units"}),
+        (ROW.replace("01/2026,", "1/2026,", 1), {"vintages"}),
+        (ROW.replace("01/2026,", "13/2026,", 1), {"vintages"}),
+        (ROW.replace("01/01/2026", "1/01/2026"), {"dates"}),
+        (ROW.replace("01/31/2026", "02/31/2026"), {"dates"}),
+        (ROW.replace("01/31/2026", "01/31/26"), {"dates"}),
+        (ROW.replace("12.400", "12.4"), {"totals"}),
+        (ROW.replace("12.400", "-12.400"), {"totals"}),
+        (ROW.replace("12.400", "12.4000"), {"totals"}),
+        (f"{ROW}\r\n{ROW.replace('805', 'x')}", {"ids"}),
+    ],
+)
+def test_what_is_wrong_with_a_file_without_a_header_is_found(given: str, found: set[str]) -> None:
+    assert wrong("mrets", given) == found
+
+
+def test_each_check_names_the_cells_it_is_about() -> None:
+    file = registries.of("mrets").file
+    given = f"{ROW}\r\nM8,=2,1/2026,1/1/26,2/1/26,x".encode()
+
+    assert registry_files.wrong_ids(file, given) == ["M8"]
+    assert registry_files.wrong_reporting_units(file, given) == ["=2"]
+    assert registry_files.wrong_vintages(file, given) == ["1/2026"]
+    assert registry_files.wrong_dates(file, given) == ["1/1/26", "2/1/26"]
+    assert registry_files.wrong_totals(file, given) == ["x"]
+
+
+@pytest.mark.parametrize(("month", "last"), [((2028, 2), 29), ((2027, 2), 28), ((2026, 12), 31)])
+def test_a_month_ends_on_its_last_day(month: tuple[int, int], last: int) -> None:
+    assert registry_files.month_end(date(*month, 1)) == date(*month, last)
+
+
+HEAD = "PROJECTID,REPORTINGENTITYID,VINTAGE,FROMDATE,TODATE,TOTALMWH"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (f"{HEAD}\r\n{ROW}", set()),
+        (f"{HEAD}\r\n{ROW}\r\n{ROW}", set()),
+        (f"{HEAD}\r\n{ROW},Adjustment", {"columns"}),
+        (HEAD, {"columns"}),
+        ("", {"columns"}),
+        (ROW, {"columns"}),
+        (f"{HEAD.lower()}\r\n{ROW}", {"columns"}),
+        (f"{HEAD.replace('TOTALMWH', 'MWH')}\r\n{ROW}", {"columns"}),
+        (f"{HEAD}\r\n{ROW.replace('12.400', '12.4')}", {"totals"}),
+    ],
+)
+def test_what_is_wrong_with_a_file_with_a_header_is_found(given: str, found: set[str]) -> None:
+    assert wrong("ncrets", given) == found
+
+
+def test_no_amount_is_too_large_to_be_cut_exactly() -> None:
+    wh = Decimal("12345678901234567890123999.99999999")
+
+    assert registry_files.reportable_wh(registries.of("mrets").file, wh) == (
+        12345678901234567890123000
+    )
+
+
 def test_a_correction_is_told_apart_by_its_name() -> None:
     profile = registries.of("mrets")
 

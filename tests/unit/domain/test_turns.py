@@ -50,5 +50,7 @@ def test_no_turn_is_later_than_some_window_demands(windows: list[Window], asked:
 def test_a_turn_given_before_the_clock_was_set_back_holds_up_nobody() -> None:
     window = Window(1, 1.0)
 
+    assert FARTHEST_S == 3_600
     assert next_turn(1_000.0, [(window, 1_000.0 + FARTHEST_S + 1)]) == 1_000.0
+    assert next_turn(1_000.0, [(window, 1_000.0 + FARTHEST_S)]) == 1_001.0 + FARTHEST_S
     assert next_turn(1_000.0, [(window, 1_010.0)]) == 1_011.0

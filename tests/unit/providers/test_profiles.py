@@ -171,7 +171,7 @@ def test_an_unknown_utility_is_an_input_error() -> None:
 
 def test_the_stories_words_name_the_methods() -> None:
     assert {each.method for each in PROFILES.values()} == {Method.GREEN_BUTTON, Method.UTILITYAPI}
-    assert [each.method.value for each in PROFILES.values()].count("green_button") == 3
+    assert {PROFILES[key].method.value for key in ("pge", "sce", "sdge")} == {"green_button"}
 
 
 def test_the_list_of_utility_codes_holds_codes_with_an_ampersand() -> None:

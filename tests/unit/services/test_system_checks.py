@@ -19,7 +19,7 @@ from dcarbon.services import system_checks
 from dcarbon.services.operation_figures import Figures
 from dcarbon.services.provider_freshness import Freshness
 from dcarbon.services.system_checks import Finding, KeysFound
-from dcarbon.services.system_machine import Disk
+from dcarbon.services.system_machine import Disk, Store
 from dcarbon.settings import Settings
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -51,6 +51,7 @@ WELL = Figures(
     beats={"pipelines": before(seconds=20), "mailer": before(seconds=50)},
 )
 DISK = Disk("data", 1, 400 * GB, 1000 * GB, is_writable=True)
+STORE = Store("s3://payloads/of", timedelta(milliseconds=9), None)
 KEYS = KeysFound({"new": 40}, ("new", "old"), "new")
 SETTINGS = settings.load({}, mail_host="mail.example.test")
 HEAD_AT = before(hours=10)
@@ -62,6 +63,7 @@ def said(
     *,
     chosen: Settings = SETTINGS,
     disks: Iterable[Disk] = (DISK,),
+    store: Store | None = STORE,
     keys: KeysFound = KEYS,
     head_at: datetime | None = HEAD_AT,
     schema: str | None = "7",
@@ -71,6 +73,7 @@ def said(
     parts = (
         system_checks.of_database(figures, schema=schema, needed="7"),
         system_checks.of_disks(disks),
+        system_checks.of_store(store),
         system_checks.of_pipelines(figures),
         system_checks.of_syncs(figures, chosen),
         system_checks.of_orders(figures),
@@ -152,6 +155,8 @@ OTHERS: list[tuple[Change, dict[str, State]]] = [
     ({"disks": [replace(DISK, free=9 * GB)]}, {"disk_full": State.WRONG}),
     ({"disks": [replace(DISK, total=2 * GB, free=GB - 1)]}, {"disk_full": State.WRONG}),
     ({"disks": [replace(DISK, is_writable=False)]}, {"disk_read_only": State.WRONG}),
+    ({"store": replace(STORE, reason="it does not answer")}, {"store_unavailable": State.WRONG}),
+    ({"store": None}, {}),
     ({"keys": replace(KEYS, in_use={"new": 1, "old": 2})}, {"keys_older": State.WATCH}),
     ({"keys": replace(KEYS, in_use={"new": 1, "lost": 2})}, {"keys_missing": State.WRONG}),
     ({"head_at": before(hours=37)}, {"audit_head_old": State.WRONG}),

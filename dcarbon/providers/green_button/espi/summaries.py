@@ -10,9 +10,6 @@ from dcarbon.providers.green_button.espi.names import espi
 from dcarbon.providers.green_button.espi.numbers import integer, rough_seconds
 from dcarbon.providers.green_button.espi.usage import child_text
 
-MONEY_EXPONENT = -5
-"""Amounts are in 1/100 000 of the currency (reference 5.7)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -25,7 +22,9 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class UsageSummary:
-    """One billing period. Times are epoch seconds, money is in 1/100 000 of the currency."""
+    """One billing period. Times are epoch seconds, money is in 1/100 000 of the currency
+    (reference 5.7).
+    """
 
     billing_start: int | None
     billing_duration_s: int | None

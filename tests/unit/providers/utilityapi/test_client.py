@@ -187,7 +187,6 @@ def test_meters_are_asked_for_on_every_page(client: Open) -> None:
         (lambda c: c.revoke("402118"), "POST", "/authorizations/402118/revoke"),
         (lambda c: list(c.events()), "GET", "/events?is_delivered=false"),
         (lambda c: list(c.events(after="ab")), "GET", "/events?is_delivered=false&after=ab"),
-        (lambda c: c.mark_delivered("ab"), "PATCH", "/events/ab"),
     ],
 )
 def test_every_resource_has_its_request(
