@@ -82,11 +82,61 @@ class Place(Protocol):
         """Ask the place for a sign of life."""
 
 
-class Folder:
-    """A folder of a file system. On this machine a file is on the disk before it has its name."""
+class _Files:
+    """What a folder and a bucket do alike."""
 
     def __init__(self, files: fs.FileSystem, root: str) -> None:
         self._files, self.root = files, root
+
+    def open(self, name: str) -> Any:
+        try:
+            return self._files.open_input_stream(f"{self.root}/{name}", compression=_CODEC)
+        except FileNotFoundError:
+            raise
+        except _FAILURES as error:
+            raise _unavailable(self.root, error) from error
+
+    def arrive(self, chunks: Iterable[bytes]) -> str:
+        name = f"{ARRIVING}/{new_id().hex}"
+        path = f"{self.root}/{name}"
+        with _reaching(self.root):
+            stream = self._files.open_output_stream(path, compression=_CODEC)
+        try:
+            for chunk in chunks:
+                with _reaching(self.root):
+                    stream.write(chunk)
+            with _reaching(self.root):
+                stream.close()
+        except BaseException:
+            for leave in (stream.close, lambda: self._files.delete_file(path)):
+                with suppress(*_FAILURES):
+                    leave()
+            raise
+        return name
+
+    def delete(self, name: str) -> None:
+        with _reaching(self.root):
+            self._files.delete_file(f"{self.root}/{name}")
+
+    def files(self, folder: str) -> Iterator[StoredFile]:
+        selector = fs.FileSelector(f"{self.root}/{folder}", recursive=True, allow_not_found=True)
+        with _reaching(self.root):
+            found = self._files.get_file_info(selector)
+        for info in found:
+            if info.type == fs.FileType.File:
+                yield StoredFile(info.path.removeprefix(f"{self.root}/"), info.mtime)
+
+    def folders(self) -> list[str]:
+        with _reaching(self.root):
+            found = self._files.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
+        return [info.base_name for info in found if info.type == fs.FileType.Directory]
+
+
+class Folder(_Files):
+    """A folder of a file system. On this machine a file is on the disk before it has its name."""
+
+    def __init__(self, files: fs.FileSystem, root: str) -> None:
+        super().__init__(files, root)
         self._is_local = isinstance(files, fs.LocalFileSystem)
 
     def exists(self, name: str) -> bool:
@@ -94,16 +144,13 @@ class Folder:
             info = self._files.get_file_info(f"{self.root}/{name}")
         return bool(info.type == fs.FileType.File)
 
-    def open(self, name: str) -> Any:
-        return _opened(self._files, self.root, name)
-
     def put(self, name: str, content: bytes) -> None:
         self.move(self.arrive([content]), name)
 
     def arrive(self, chunks: Iterable[bytes]) -> str:
         with _reaching(self.root):
             self._files.create_dir(f"{self.root}/{ARRIVING}", recursive=True)
-        return _arrived(self._files, self.root, chunks)
+        return super().arrive(chunks)
 
     def move(self, old: str, new: str) -> None:
         source, target = f"{self.root}/{old}", f"{self.root}/{new}"
@@ -118,28 +165,15 @@ class Folder:
                 for level in (folder, os.path.dirname(folder), self.root):  # noqa: PTH120 — pyarrow path
                     _sync(level)
 
-    def delete(self, name: str) -> None:
-        with _reaching(self.root):
-            self._files.delete_file(f"{self.root}/{name}")
-
-    def files(self, folder: str) -> Iterator[StoredFile]:
-        return _listed(self._files, self.root, folder)
-
-    def folders(self) -> list[str]:
-        return _folders(self._files, self.root)
-
     def look(self) -> None:
         """A folder is looked at with its disk (``services.system_machine``)."""
 
 
-class Bucket:
+class Bucket(_Files):
     """A place in an object store, which has no folders and writes an object whole or not at all.
 
     A payload costs one question and one write: no passing object and no folders are made for it.
     """
-
-    def __init__(self, files: fs.FileSystem, root: str) -> None:
-        self._files, self.root = files, root
 
     def exists(self, name: str) -> bool:
         # Opening asks for the object alone; ``get_file_info`` would also look for a folder.
@@ -151,9 +185,6 @@ class Bucket:
             raise _unavailable(self.root, error) from error
         return True
 
-    def open(self, name: str) -> Any:
-        return _opened(self._files, self.root, name)
-
     def put(self, name: str, content: bytes) -> None:
         # Compressed first, then written in one call: closing a stream after half of the bytes, as
         # every failure on the way would, makes an object of that half.
@@ -164,71 +195,15 @@ class Bucket:
         with _reaching(self.root), self._files.open_output_stream(path, compression=None) as target:
             target.write(sink.getvalue())
 
-    def arrive(self, chunks: Iterable[bytes]) -> str:
-        return _arrived(self._files, self.root, chunks)
-
     def move(self, old: str, new: str) -> None:
         with _reaching(self.root):
             self._files.move(f"{self.root}/{old}", f"{self.root}/{new}")
-
-    def delete(self, name: str) -> None:
-        with _reaching(self.root):
-            self._files.delete_file(f"{self.root}/{name}")
-
-    def files(self, folder: str) -> Iterator[StoredFile]:
-        return _listed(self._files, self.root, folder)
-
-    def folders(self) -> list[str]:
-        return _folders(self._files, self.root)
 
     def look(self) -> None:
         with _reaching(self.root):
             info = self._files.get_file_info(self.root.partition("/")[0])
         if info.type == fs.FileType.NotFound:
             raise LandingUnavailable(f"{self.root}: no bucket", reason=_REASONS["NO_SUCH_BUCKET"])
-
-
-def _opened(files: fs.FileSystem, root: str, name: str) -> Any:
-    try:
-        return files.open_input_stream(f"{root}/{name}", compression=_CODEC)
-    except FileNotFoundError:
-        raise
-    except _FAILURES as error:
-        raise _unavailable(root, error) from error
-
-
-def _arrived(files: fs.FileSystem, root: str, chunks: Iterable[bytes]) -> str:
-    name = f"{ARRIVING}/{new_id().hex}"
-    path = f"{root}/{name}"
-    with _reaching(root):
-        stream = files.open_output_stream(path, compression=_CODEC)
-    try:
-        for chunk in chunks:
-            with _reaching(root):
-                stream.write(chunk)
-        with _reaching(root):
-            stream.close()
-    except BaseException:
-        for leave in (stream.close, lambda: files.delete_file(path)):
-            with suppress(*_FAILURES):
-                leave()
-        raise
-    return name
-
-
-def _listed(files: fs.FileSystem, root: str, folder: str) -> Iterator[StoredFile]:
-    selector = fs.FileSelector(f"{root}/{folder}", recursive=True, allow_not_found=True)
-    with _reaching(root):
-        found = files.get_file_info(selector)
-    for info in found:
-        if info.type == fs.FileType.File:
-            yield StoredFile(info.path.removeprefix(f"{root}/"), info.mtime)
-
-
-def _folders(files: fs.FileSystem, root: str) -> list[str]:
-    with _reaching(root):
-        found = files.get_file_info(fs.FileSelector(root, allow_not_found=True))
-    return [info.base_name for info in found if info.type == fs.FileType.Directory]
 
 
 def require_reached(error: Exception) -> None:
