@@ -22,7 +22,7 @@ from dcarbon.providers.utilityapi.parse import AuthorizationFacts, parse_authori
 from dcarbon.services import audit, grants, notices, work
 from dcarbon.services import authorization_endings as endings
 from dcarbon.services.actors import SYSTEM, Actor
-from dcarbon.services.authorization_sessions import Attempt
+from dcarbon.services.open_attempt import Attempt
 from dcarbon.services.runtime import Runtime
 
 _PATIENCE_S = 30.0

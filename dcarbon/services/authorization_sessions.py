@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,29 +23,11 @@ from dcarbon.domain.errors import AuthorizationDeclined, InvalidTransition
 from dcarbon.domain.states import AuthMethod, AuthStatus
 from dcarbon.services import audit, consent, facilities
 from dcarbon.services.actors import Actor
+from dcarbon.services.open_attempt import Attempt
 from dcarbon.services.runtime import Runtime
 
 GOOD_FOR = timedelta(minutes=30)
 """How long a person may take at the utility's pages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An open attempt. ``state`` and ``code_verifier`` are secrets of this one flow."""
-
-    session_id: UUID
-    authorization_id: UUID
-    facility_id: UUID
-    person_id: UUID
-    provider: str
-    redirect_uri: str
-    state: str
-    code_verifier: str | None = None
-    renews: str | None = None
-    """The provider's identifier of the consent that is given anew, where there was one."""
-
-    def __repr__(self) -> str:
-        return f"Attempt({self.session_id})"
 
 
 def open_attempt(

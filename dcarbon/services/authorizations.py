@@ -35,7 +35,7 @@ from dcarbon.services import authorization_records as records
 from dcarbon.services import authorization_sessions as attempts
 from dcarbon.services.actors import Actor
 from dcarbon.services.authorization_endings import EndReason
-from dcarbon.services.authorization_sessions import Attempt
+from dcarbon.services.open_attempt import Attempt
 from dcarbon.services.runtime import Runtime
 
 

@@ -17,7 +17,7 @@ from dcarbon.domain.secrets import Secret
 from dcarbon.providers.green_button.token_response import TokenSet
 from dcarbon.services import authorization_records as records
 from dcarbon.services.actors import SYSTEM, Actor
-from dcarbon.services.authorization_sessions import Attempt
+from dcarbon.services.open_attempt import Attempt
 from dcarbon.services.runtime import Runtime
 from tests.integration.conftest import NOW
 
