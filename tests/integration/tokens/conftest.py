@@ -6,7 +6,7 @@ import io
 import logging
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,7 +84,10 @@ def witness(runtime: Runtime, sandbox: Running) -> Witness:
 def logged() -> Iterator[io.StringIO]:
     """Everything the product logs, as its processes write it, at DEBUG; not the sandbox's own."""
     written = io.StringIO()
-    with _logging_to(written):
+    with ExitStack() as ours:
+        for name in logs.OURS:
+            ours.enter_context(_let_through(name))
+        ours.enter_context(_logging_to(written))
         yield written
 
 
@@ -106,6 +109,20 @@ def _logging_to(stream: io.StringIO) -> Iterator[None]:
         root.handlers[:] = handlers
         root.setLevel(level)
         structlog.configure(**configured)
+
+
+@contextmanager
+def _let_through(name: str) -> Iterator[None]:
+    """A test before may have opened a runtime as a process of Dagster's does: it logs by itself."""
+    logger = logging.getLogger(name)
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    logger.handlers[:], logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
+    try:
+        yield
+    finally:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
