@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -36,6 +37,7 @@ def test_an_administrator_answers_for_one_authorization(
     page.goto(f"{site.url}/admin/authorizations")
     page.get_by_role("link", name=re.compile("^Open.*Answered For")).click()
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+    authorization_id = UUID(page.url.rpartition("/")[2])
     expect(page.get_by_text("Authorization given").first).to_be_visible()
     expect(page.get_by_text("Everything the utility has is here.")).to_be_visible(
         timeout=steps.LONG
@@ -63,8 +65,11 @@ def test_an_administrator_answers_for_one_authorization(
     steps.press(page.get_by_role("button", name="Revoke the authorization"))
     expect(page.get_by_text("is told next")).to_be_visible()
     with runtime.sessions() as session:
+        # Other journeys leave orders of their own.
         order = session.scalars(
-            select(WorkOrder).where(WorkOrder.kind == "revoke", WorkOrder.done_at.is_(None))
+            select(WorkOrder).where(
+                WorkOrder.kind == "revoke", WorkOrder.authorization_id == authorization_id
+            )
         ).one()
     assert revocation.end_at_provider(runtime, order.id).is_confirmed
     expect(page.get_by_text("has confirmed the end.")).to_be_visible(timeout=steps.LONG)
