@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from dcarbon.cli import examples, opening, waiting
+from dcarbon.cli import examples, facility, opening, waiting
 from dcarbon.services import exports, imports
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.exports import Format
@@ -29,13 +29,7 @@ _FORMATS = click.Choice([one.value for one in Format])
         'dcarbon export --facility "My House" --from 2026-01-01 --until 2027-01-01 --format xlsx',
     ),
 )
-@click.option(
-    "--facility",
-    "named",
-    metavar="NAME",
-    required=True,
-    help="The facility, by name or id: dcarbon facility list.",
-)
+@facility.named
 @click.option(
     "--meter",
     "meters",

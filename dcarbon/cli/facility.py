@@ -18,6 +18,16 @@ _NARROWEST = 120
 """Columns of the table when the output is not a terminal: nothing is cut then."""
 
 
+named = click.option(
+    "--facility",
+    "named",
+    metavar="NAME",
+    required=True,
+    help="The facility, by name or id: dcarbon facility list.",
+)
+"""The facility that a command is about."""
+
+
 @click.group("facility")
 def command() -> None:
     """Register and list facilities."""

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dcarbon.cli import examples, opening, waiting
+from dcarbon.cli import examples, facility, opening, waiting
 from dcarbon.db.facilities import Facility
 from dcarbon.domain.errors import DCarbonError
 from dcarbon.services import imports
@@ -31,13 +31,7 @@ _Result = Ingested | DCarbonError
         'dcarbon import --facility "My House" --clock local downloads/*.xml',
     ),
 )
-@click.option(
-    "--facility",
-    "named",
-    metavar="NAME",
-    required=True,
-    help="The facility, by name or id: dcarbon facility list.",
-)
+@facility.named
 @click.option(
     "--clock",
     type=click.Choice(["auto", "utc", "local"]),
