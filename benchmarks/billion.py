@@ -27,8 +27,9 @@ from sqlalchemy import Engine, make_url, text
 from benchmarks import billion_fill as filling
 from benchmarks import billion_questions as asking
 from benchmarks import serving_servers as servers
-from benchmarks.billion_fill import DAYS, FIRST_DAY, SERIES, Portfolio
+from benchmarks.billion_fill import DAYS, FIRST_DAY, SERIES
 from benchmarks.harness import MEGABYTE, report, show
+from benchmarks.quarter_hours import Portfolio
 from dcarbon.db import embedded, interval_months, migrate
 from dcarbon.db import engine as database
 from dcarbon.db.engine import Sessions
@@ -105,7 +106,7 @@ def _filled(url: str, days: int, figures: dict[str, object]) -> Portfolio:
     engine = database.create(url)
     migrate.upgrade(engine)
     sessions = database.sessions(engine)
-    portfolio = filling.furnish(sessions, SERIES, last_end=filling.instant(days))
+    portfolio = filling.furnish(sessions)
     began = time.perf_counter()
     figures["readings"] = filling.fill(sessions, portfolio, days)
     figures["fill, s"] = time.perf_counter() - began

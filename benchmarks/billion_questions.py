@@ -19,7 +19,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from benchmarks import billion_fill as filling
-from benchmarks.billion_fill import FIRST_DAY, ZONE, Portfolio
+from benchmarks.billion_fill import FIRST_DAY
+from benchmarks.quarter_hours import ZONE, Portfolio
 from dcarbon.db import coverage_reading, interval_days_reading, interval_days_writing
 from dcarbon.db.engine import Sessions
 from dcarbon.db.interval_days_writing import SeriesReadings

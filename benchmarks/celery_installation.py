@@ -20,9 +20,10 @@ from benchmarks import celery_location
 from benchmarks.sync_fixture import NOW, UTILITIES, Place
 from dcarbon import settings
 from dcarbon.db import embedded
+from dcarbon.services import work
 from dcarbon.services.runtime import Runtime
 from dcarbon.settings import PREFIX
-from dcarbon_pipelines.sync_runs import DAY_OF_RUN, SHARD_OF_RUN, SYNC
+from dcarbon_pipelines.sync_runs import DAY_OF_RUN, REST, SHARD_OF_RUN, SYNC, WAITS
 from dcarbon_sandbox.server import Endpoints
 from deploy.engine import Engine
 from deploy.plan import PORTS, Plan
@@ -31,12 +32,24 @@ from deploy.processes import Process
 PROJECT = Path(__file__).resolve().parents[1]
 COLLECTING = ("code", "daemon", "dagster")
 _LOOK_S = 0.25
+_BEGAN = time.time()
 _DONE = text("""
     select count(distinct authorization_id) from sync_attempts
     where sync_key = :key and finished_at is not null and error_code is null
 """)
+_TO_RETRY = text("select count(*) from work_orders where done_at is null and reason = :reason")
 
 Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Night:
+    """How long a night took, in seconds."""
+
+    green_s: float
+    """Until each shard had a run that went well."""
+    whole_s: float
+    """Until nobody was left: what a provider did not answer has come later."""
 
 
 @dataclass
@@ -71,23 +84,26 @@ class Installation:
         *,
         limit_s: float,
         look: Callable[[dg.DagsterInstance, float], None] = lambda _instance, _done: None,
-    ) -> float:
-        """Have a sync run and wait until each shard has a run that went well; return the seconds.
+    ) -> Night:
+        """Have a sync run and wait until nobody is left.
 
         ``look`` is called now and then with the share of the shards' authorizations that are done.
         """
         wanted = self._count(shards)
         begun = time.monotonic()
+        green_s: float | None = None
         celery_location.ask(self.home / "asks.json", kind, day, shards)
         with self.dagster() as instance:
-            while not self._is_over(instance, kind, day, shards):
+            while green_s is None or self._is_anybody_left(instance, kind, day):
+                if green_s is None and self._is_green(instance, kind, day, shards):
+                    green_s = time.monotonic() - begun
                 look(instance, self.done(f"{kind}:{day}") / max(wanted, 1))
                 if time.monotonic() - begun > limit_s:
                     raise TimeoutError(
                         f"{kind} of {day} is not over: {_told(self.runs(instance, kind, day))}"
                     )
                 time.sleep(_LOOK_S)
-        return time.monotonic() - begun
+        return Night(green_s, time.monotonic() - begun)
 
     def kill(self, name: str) -> None:
         """End a part and all it started with signal 9, as when its machine goes."""
@@ -114,12 +130,20 @@ class Installation:
     def runs(self, instance: dg.DagsterInstance, kind: str, day: date) -> Sequence[dg.DagsterRun]:
         return instance.get_runs(dg.RunsFilter(tags={SYNC: kind, DAY_OF_RUN: day.isoformat()}))
 
-    def _is_over(
+    def _is_green(
         self, instance: dg.DagsterInstance, kind: str, day: date, shards: Sequence[int]
     ) -> bool:
         good = dg.DagsterRunStatus.SUCCESS
         well = [run for run in self.runs(instance, kind, day) if run.status == good]
         return len({run.tags[SHARD_OF_RUN] for run in well}) == len(shards)
+
+    def _is_anybody_left(self, instance: dg.DagsterInstance, kind: str, day: date) -> bool:
+        """Say whether something is to be carried on, or was handed to a work order."""
+        runs = self.runs(instance, kind, day)
+        if any(not run.is_finished or run.tags.get(REST) == WAITS for run in runs):
+            return True
+        with self.runtime.sessions() as session:
+            return bool(session.scalar(_TO_RETRY, {"reason": work.SYNC_RETRY}))
 
     def _count(self, shards: Sequence[int]) -> int:
         count = text("select count(*) from authorizations where shard = any(:shards)")
@@ -177,6 +201,7 @@ def _engine(home: Path, plan: Plan, note: Note, limits: Mapping[str, int]) -> En
         f"{PREFIX}WEEKLY_SYNC": "false",
         f"{PREFIX}LOG_LEVEL": "WARNING",
         celery_location.ASKS: str(home / "asks.json"),
+        celery_location.BEGAN: str(_BEGAN),
     }
     return Engine(home, settings.load({}), plan, given=given, note=note)
 

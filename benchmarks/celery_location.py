@@ -1,11 +1,12 @@
-"""The product's code location with the fixture's frozen clock, and a sensor that asks for syncs."""
+"""The product's code location with the fixture's clock, and a sensor that asks for syncs."""
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -21,18 +22,25 @@ from dcarbon_pipelines.resources import ProcessRuntime, RuntimeResource
 from dcarbon_pipelines.sync_runs import SYNC
 
 ASKS = "NIGHT_ASKS_FILE"
+BEGAN = "NIGHT_BEGAN"
+"""When the fixture's clock showed its time and began to go, in seconds since 1970."""
+
+
+def _now() -> datetime:
+    """Go on from the fixture's time: what a provider's pause left over comes again after it."""
+    return NOW + timedelta(seconds=time.time() - float(os.environ[BEGAN]))
 
 
 def _opened() -> object:
     chosen = settings.load()
     logs.configure_ours(chosen.log_level)
-    return open_runtime(chosen, clock=lambda: NOW, urgency=Urgency.BACKGROUND)
+    return open_runtime(chosen, clock=_now, urgency=Urgency.BACKGROUND)
 
 
 _OF_THIS_PROCESS = ProcessRuntime(_opened)  # type: ignore[arg-type]
 
 
-class FrozenRuntime(RuntimeResource):
+class FixtureRuntime(RuntimeResource):
     """The product's runtime with the fixture's clock; its signs of life are the product's."""
 
     def create_resource(self, context: dg.InitResourceContext) -> Runtime:
@@ -62,5 +70,5 @@ def asked_nights(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]
 
 
 defs = dg.Definitions.merge(
-    build_definitions({"runtime": FrozenRuntime()}), dg.Definitions(sensors=[asked_nights])
+    build_definitions({"runtime": FixtureRuntime()}), dg.Definitions(sensors=[asked_nights])
 )

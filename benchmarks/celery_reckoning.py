@@ -30,8 +30,13 @@ _HELD = text("""
 _UNREACHED = text("""
     select count(*) from authorizations a where a.status = 'authorized'
       and a.shard = any(:shards) and not exists (
-        select from sync_attempts t where t.authorization_id = a.id and t.sync_key = :key
+        select from sync_attempts t where t.authorization_id = a.id
+          and t.started_at >= (select min(started_at) from sync_attempts where sync_key = :key)
           and t.finished_at is not null and t.error_code is null)
+""")
+_FAILED = text("""
+    select error_code, count(*) as failed from sync_attempts
+    where sync_key = :key and error_code is not null group by 1 order by 1
 """)
 _OPEN = text("select count(*) from sync_attempts where finished_at is null")
 _UNLOGGED = text("""
@@ -44,7 +49,6 @@ _UNLOGGED = text("""
         from authorizations a
     ) each where went_well <> logged
 """)
-_CUT = text("select count(*) from sync_attempts where sync_key = :key and error_code = 'run_ended'")
 _TURNS = text("select coalesce(max(turn), 0) from provider_turns where provider = :provider")
 
 
@@ -54,8 +58,8 @@ class Reckoned:
 
     problems: Sequence[str]
     readings: int
-    cut_off: int
-    """Attempts that were under way when their process was killed."""
+    failed: Mapping[str, int]
+    """Attempts by what they ended with; ``run_ended``: their process was killed."""
 
 
 def reckon(
@@ -71,10 +75,11 @@ def reckon(
             "authorizations whose audit entries are not their attempts": session.scalar(_UNLOGGED),
         }
         broken = audit_chain.verify(session)
-        cut_off = session.scalar(_CUT, {"key": sync_key}) or 0
+        rows = session.execute(_FAILED, {"key": sync_key}).all()
+        failed = {row.error_code: int(row.failed) for row in rows}
     problems = [f"{count} {what}" for what, count in counted.items() if count]
     problems += [f"the audit chain breaks at {broken}"] if broken is not None else []
-    return Reckoned([*problems, *wrong], readings, cut_off)
+    return Reckoned([*problems, *wrong], readings, failed)
 
 
 def _compared(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from dcarbon_sandbox.authority import ensure_authority
 
 DEPLOY = Path(__file__).resolve().parent
+_MOST_RUNS = re.compile(r"(\bmax_concurrent_runs: )\d+")
 
 
 class ProgramMissing(Exception):
@@ -68,11 +70,18 @@ def proxy(
     return _filled(DEPLOY / "nginx" / "dcarbon.conf", place / "nginx.conf", values)
 
 
-def dagster(home: Path, *, chosen: Path, code_port: int) -> Path:
-    """Put ``dagster.yaml`` where Dagster looks, and say where the code location answers."""
+def dagster(home: Path, *, chosen: Path, code_port: int, runs: int | None) -> Path:
+    """Put ``dagster.yaml`` where Dagster looks, and say where the code location answers.
+
+    ``runs`` is how many the workers take at once: one more would wait in the broker until its start
+    has timed out. ``None`` leaves what the file says.
+    """
     place = home / "dagster"
     place.mkdir(exist_ok=True)
-    shutil.copyfile(chosen, place / "dagster.yaml")
+    text = chosen.read_text(encoding="utf-8")
+    if runs is not None:
+        text = _MOST_RUNS.sub(rf"\g<1>{runs}", text)
+    (place / "dagster.yaml").write_text(text, encoding="utf-8")
     server = {"host": "127.0.0.1", "port": code_port, "location_name": "dcarbon"}
     text = json.dumps({"load_from": [{"grpc_server": server}]})  # JSON is YAML
     (home / "workspace.yaml").write_text(text, encoding="utf-8")

@@ -179,8 +179,9 @@ class Engine:
         """Migrate the database and return what every part is told."""
         product, dagster = databases.ready(self.home, self.settings, self.given)
         chosen = (DEPLOY / "celery" if self.plan.celery else PROJECT) / "dagster.yaml"
-        code_port = self.plan.ports["code"]
-        dagster_home = configuration.dagster(self.home, chosen=chosen, code_port=code_port)
+        dagster_home = configuration.dagster(
+            self.home, chosen=chosen, code_port=self._port("code"), runs=self.plan.runs
+        )
         found = {
             **self.given,
             **settings_file(self.given),

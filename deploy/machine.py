@@ -42,7 +42,11 @@ def main() -> None:
 @directory
 @click.option("--workers", type=click.IntRange(1), help="Celery workers.  [default: 2]")
 @click.option("--slots", type=click.IntRange(1), help="Runs at once on each.  [default: 4]")
-@click.option("--celery/--no-celery", default=None, help="Or a process for each run.")
+@click.option(
+    "--celery/--no-celery",
+    default=None,
+    help="Runs go to Celery workers, or each to a process of its own.  [default: celery]",
+)
 @click.option("--sandbox/--no-sandbox", default=None, help="With the stand-in utilities.")
 @click.option("--certificate", type=_FILE, help="PEM file of the TLS proxy, the chain included.")
 @click.option("--key", type=_FILE, help="Its key.")
@@ -50,7 +54,7 @@ def main() -> None:
 def start(directory: Path | None, only: tuple[str, ...], **given: object) -> None:
     """Start whatever does not run, and wait until it answers. Safe to repeat.
 
-    What is not said is as it was at the last start.
+    Options left out keep their values from the last start.
     """
     if bool(given["certificate"]) != bool(given["key"]):
         raise click.UsageError("--certificate and --key belong together.")
@@ -96,7 +100,7 @@ def status(directory: Path | None) -> None:
 @click.argument("part")
 @click.option("--lines", default=40, show_default=True, help="How many of its last lines.")
 def logs(directory: Path | None, part: str, *, lines: int) -> None:
-    """Show the end of what PART said."""
+    """Show the last lines of PART's log."""
     engine = _installed(directory)
     if part not in engine.names:
         raise click.UsageError(f"There is no part {part}. There are: {', '.join(engine.names)}.")

@@ -54,6 +54,11 @@ class Plan:
         ]
 
     @property
+    def runs(self) -> int | None:
+        """Return how many runs all workers take at once; ``None`` where there are no workers."""
+        return self.workers * self.slots if self.celery else None
+
+    @property
     def names(self) -> list[str]:
         return [name for wave in self.waves for name in wave]
 

@@ -16,4 +16,5 @@ steadily "installing the installer" \
 steadily "installing $(grep -c '==' "$lock") packages" \
   "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
 steadily "installing DCarbon" \
-  "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .
+  "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps \
+  --build-constraints requirements/dev.txt -e .

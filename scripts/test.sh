@@ -47,7 +47,8 @@ case ${1:-all} in
   all)
     check
     engine
-    tests -n 3 tests/unit tests/integration tests/docs
+    # More than there are processors: most of a test is waiting.
+    tests -n 4 tests/unit tests/integration tests/docs
     # A process of their own: the running product of the journeys is no neighbour for other tests.
     browser
     ;;

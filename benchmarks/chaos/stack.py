@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx2
 from sqlalchemy import make_url
 
-from benchmarks.chaos import asks, clock, postgres
+from benchmarks.chaos import asks, clock
 from benchmarks.chaos.clock import SharedClock
 from dcarbon.cli.stack import free_port
 from dcarbon.db import embedded, migrate
@@ -28,6 +28,7 @@ from dcarbon.db import engine as database
 from dcarbon.db.sealing import load_or_create
 from dcarbon_sandbox.product_settings import WEBHOOK_SECRET, product_settings
 from dcarbon_sandbox.server import Endpoints
+from deploy import postgres
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 120.0
@@ -125,7 +126,7 @@ class Stack:
     def _start_postgres(self) -> None:
         addresses = self.home / postgres.ADDRESSES
         addresses.unlink(missing_ok=True)
-        self._spawn("postgres", ["-m", "benchmarks.chaos.postgres", str(self.home)])
+        self._spawn("postgres", ["-m", "deploy.postgres", str(self.home)])
         self._until(addresses.exists, "postgres")
 
     def start_sandbox(self) -> None:

@@ -65,6 +65,11 @@ _MACHINE: Mapping[str, Text] = {
         "{setting} names {path}, which cannot be read by this user.",
         "Put the file there, correct the setting, or give this user the right to read it.",
     ),
+    "place_closed": Text(
+        "Not everything can be looked at",
+        "This user may not read {path}, so this was not examined in full: {words}.",
+        "Run dcarbon doctor as the user DCarbon runs as.",
+    ),
     "file_open": Text(
         "Others can read a secret",
         "{path} holds a secret, and other users of this machine can read it (mode {mode}).",

@@ -13,7 +13,21 @@ CHART_VERSION=1.13.27
 
 kubectl --namespace "$NAMESPACE" delete job migrate --ignore-not-found
 kubectl apply --kustomize "$OVERLAY/migration"
-kubectl --namespace "$NAMESPACE" wait --for=condition=complete --timeout=1h job/migrate
+# kubectl wait would not return when the job fails, which it does by itself after an hour.
+for _ in $(seq 750); do
+  state=$(kubectl --namespace "$NAMESPACE" get job migrate \
+    --output "jsonpath={.status.conditions[?(@.status=='True')].type}")
+  case $state in *Complete* | *Failed*) break ;; esac
+  sleep 5
+done
+case $state in
+  *Complete*) ;;
+  *)
+    kubectl --namespace "$NAMESPACE" logs job/migrate || true
+    echo "The database is not migrated. Nothing else was changed." >&2
+    exit 1
+    ;;
+esac
 kubectl apply --kustomize "$OVERLAY"
 helm upgrade --install dagster "$CHART" \
   --namespace "$NAMESPACE" --version "$CHART_VERSION" --values "$VALUES" --wait

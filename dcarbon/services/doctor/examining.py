@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -32,7 +33,22 @@ class Subject:
 
 
 def looks(subject: Subject) -> Iterator[tuple[str, Look]]:
-    """Yield what is to be looked at, in words, and the look itself. None raises."""
+    """Yield what is to be looked at, in words, and the look itself.
+
+    None raises, also where this user may not look.
+    """
+    for words, look in _looks(subject):
+        yield words, partial(_as_this_user, words, look)
+
+
+def _as_this_user(words: str, look: Look) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except PermissionError as error:
+        yield wrong("files", "place_closed", path=error.filename or "a place", words=words)
+
+
+def _looks(subject: Subject) -> Iterator[tuple[str, Look]]:
     settings = subject.settings
     yield "Python and its packages", lambda: [*machine.of_python(), *machine.of_packages()]
     if isinstance(settings, SettingsInvalid):
@@ -42,7 +58,8 @@ def looks(subject: Subject) -> Iterator[tuple[str, Look]]:
     stack, now = subject.stack, subject.now
     yield "the settings", lambda: given.of_settings(settings)
     yield "files", lambda: given.of_files(settings, subject.environ, now=now)
-    yield "disks and ports", lambda: [*_of_disks(settings), *machine.of_ports(settings, stack)]
+    yield "disks", lambda: _of_disks(settings)
+    yield "ports", lambda: machine.of_ports(settings, stack)
     yield "keys", lambda: inside.of_keys(settings)
     yield "the database and what is in it", lambda: _of_database(settings, stack)
     yield "mail", lambda: _of_mail(settings, stack)

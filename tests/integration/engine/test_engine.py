@@ -75,7 +75,7 @@ def test_a_killed_worker_loses_nothing_and_limits_hold_across_workers(home: Path
         )
         assert killing.is_killed
         assert found.problems == []
-        assert found.cut_off
+        assert found.failed["run_ended"]
         assert found.readings >= CUSTOMERS * 24
         the_limit_held(running)
         the_web_app_answers_behind_tls(running)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import runpy
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,48 @@ def test_what_is_not_about_workers_is_as_on_one_machine(celery: dict[str, Any]) 
 
 def test_no_more_runs_leave_the_queue_than_workers_take(celery: dict[str, Any]) -> None:
     assert celery["concurrency"]["runs"]["max_concurrent_runs"] == Plan().workers * Plan().slots
+
+
+@pytest.mark.parametrize(("slots", "runs"), [(1, 2), (8, 16)])
+def test_as_many_runs_leave_the_queue_as_the_chosen_workers_take(
+    tmp_path: Path, celery: dict[str, Any], slots: int, runs: int
+) -> None:
+    chosen = DEPLOY / "celery" / "dagster.yaml"
+
+    place = configuration.dagster(
+        tmp_path, chosen=chosen, code_port=3030, runs=Plan(workers=2, slots=slots).runs
+    )
+
+    written = instance(place / "dagster.yaml")
+    assert written["concurrency"]["runs"].pop("max_concurrent_runs") == runs
+    expected = copy.deepcopy(celery)
+    del expected["concurrency"]["runs"]["max_concurrent_runs"]
+    assert written == expected
+
+
+def test_without_workers_the_file_is_left_as_it_is(tmp_path: Path) -> None:
+    chosen = PROJECT / "dagster.yaml"
+
+    place = configuration.dagster(
+        tmp_path, chosen=chosen, code_port=3030, runs=Plan(celery=False, slots=1).runs
+    )
+
+    assert (place / "dagster.yaml").read_text() == chosen.read_text()
+
+
+def test_paths_with_a_space_stay_one_word(tmp_path: Path) -> None:
+    home = tmp_path / "an installation"
+    home.mkdir()
+    broker = configuration.broker(home, port=6390)
+    proxy = configuration.proxy(
+        home, ports=PORTS, public_url="https://dcarbon.example", certificate="", key=""
+    )
+
+    for path in (broker, proxy):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        named = [line for line in lines if str(home) in line]
+        assert named
+        assert all(f'"{home}/' in line for line in named)
 
 
 def test_the_broker_remembers_a_run_for_longer_than_it_takes(

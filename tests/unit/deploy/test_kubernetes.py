@@ -6,10 +6,12 @@ No cluster is at hand in tests: nothing here shows that it runs.
 from __future__ import annotations
 
 import copy
+import os
 import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -18,7 +20,10 @@ from flask import Flask
 
 from dcarbon import cli, settings
 from dcarbon_api import wsgi
+from dcarbon_api.app import _LARGEST_BODY
+from dcarbon_api.green_button.routes import _LARGEST_HINT
 from dcarbon_api.health import routes as health
+from dcarbon_api.utilityapi.routes import _LARGEST_EVENT
 from tests.unit.deploy import chart, cluster
 from tests.unit.deploy.cluster import CLUSTER, Manifest
 
@@ -169,6 +174,55 @@ def test_the_image_is_made_of_files_that_are_here() -> None:
     assert "dagster-k8s==" in (ROOT / "requirements" / "kubernetes.txt").read_text()
 
 
+def installed(programs: Path, state: str) -> subprocess.CompletedProcess[str]:
+    """Run the script of the installation with stand-ins; the job of the migration is in a state."""
+    for name in ("kubectl", "helm", "sleep"):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*"\n')
+        (programs / name).chmod(0o755)
+    said = f'case "$*" in *" get job "*) echo {state} ;; *) echo "kubectl $*" ;; esac'
+    (programs / "kubectl").write_text(f"#!/bin/sh\n{said}\n")
+    environment = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    script = str(CLUSTER / "install.sh")
+    return subprocess.run(
+        ["sh", script], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_migration_that_fails_ends_the_installation_with_its_log(tmp_path: Path) -> None:
+    result = installed(tmp_path, "FailureTarget Failed")
+
+    assert result.returncode == 1
+    assert "logs job/migrate" in result.stdout
+    assert "The database is not migrated." in result.stderr
+    assert "helm" not in result.stdout
+
+
+def test_everything_else_is_brought_up_after_the_migration(tmp_path: Path) -> None:
+    result = installed(tmp_path, "SuccessCriteriaMet Complete")
+
+    assert result.returncode == 0, result.stderr
+    assert "helm upgrade --install dagster" in result.stdout
+
+
+def test_a_web_pod_answers_until_nobody_asks_it_any_more() -> None:
+    pod = cluster.pods()["web"]
+    _, seconds = dict(containers())["web"]["lifecycle"]["preStop"]["exec"]["command"]
+
+    assert 0 < int(seconds) < pod["terminationGracePeriodSeconds"]
+
+
+def test_the_ways_in_take_every_body_that_a_route_takes() -> None:
+    most = "1m"
+    ingress = cluster.of_kind("Ingress")["web"]["metadata"]["annotations"]
+    proxy = (CLUSTER.parent / "nginx" / "dcarbon.conf").read_text()
+
+    assert max(_LARGEST_BODY, _LARGEST_HINT, _LARGEST_EVENT) == 1 << 20
+    assert ingress["nginx.ingress.kubernetes.io/proxy-body-size"] == most
+    assert f"client_max_body_size {most};" in proxy
+    # More than is kept in memory would go to a folder that nginx's workers may not write to.
+    assert f"client_body_buffer_size {most};" in proxy
+
+
 def test_the_script_of_the_installation_is_well_formed_and_names_what_is_here() -> None:
     script = CLUSTER / "install.sh"
 
@@ -182,3 +236,9 @@ def test_the_script_of_the_installation_is_well_formed_and_names_what_is_here() 
         < text.index('--kustomize "$OVERLAY"\n')
         < text.index("helm upgrade")
     )
+
+
+def test_the_ingress_writes_no_addresses_down() -> None:
+    ingress = cluster.of_kind("Ingress")["web"]["metadata"]["annotations"]
+
+    assert ingress["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
