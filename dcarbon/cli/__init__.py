@@ -31,6 +31,7 @@ _COMMANDS = {
     "backup": ("dcarbon.cli.backup", "Copy databases and payloads into a directory, verified."),
     "restore": ("dcarbon.cli.restore", "Put a backup back into an empty database."),
     "migrate": ("dcarbon.cli.migrate", "Bring the database up to this version."),
+    "psql": ("dcarbon.cli.psql", "Open psql on the database, for SQL."),
     "readings": ("dcarbon.cli.readings", "Keep readings by month."),
     "keys": ("dcarbon.cli.keys", "Make, list and change the keys that encrypt tokens."),
 }

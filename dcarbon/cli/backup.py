@@ -116,9 +116,8 @@ def _say(made: Backup, copied: int) -> None:
         f"new: {copied:,}."
     )
     dagster = said.dagster
-    click.echo(
-        f"Dagster's runs: {'in it' if dagster.is_in_it else f'NOT in it, {dagster.why_not}'}."
-    )
+    words = "in it" if dagster.is_in_it else f"NOT in it, {dagster.why_not}"
+    click.echo(f"Dagster's runs: {words.removesuffix('.')}.")
     click.echo("NOT in it:")
     for one in said.not_in_it:
         click.echo(f"  {one}")

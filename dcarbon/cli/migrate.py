@@ -55,7 +55,7 @@ def command(revision: str, *, check: bool) -> None:
             after = migrate.current(engine)
             if after == migrate.head():
                 today = datetime.now(UTC).date()
-                reading_months.keep(database.sessions(engine), today=today, sort_to=0)
+                reading_months.make_ahead(database.sessions(engine), today=today)
         finally:
             engine.dispose()
     console.print(f"Schema: {before or 'nothing'} -> {after or 'nothing'}.")

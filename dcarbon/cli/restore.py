@@ -44,8 +44,8 @@ def command(directory: Path, name: str | None, *, check: bool) -> None:
     ):
         done = restoring.restore(house, found, now=datetime.now(UTC), told=told)
     _say(found, done)
-    backing_up.fail_with(done.findings, "Restored, but NOT as the backup says")
     _say_what_is_next(found, chosen)
+    backing_up.fail_with(done.findings, "Restored, but NOT as the backup says")
 
 
 def _say(found: Backup, done: Restored) -> None:
@@ -58,7 +58,12 @@ def _say(found: Backup, done: Restored) -> None:
     click.echo(f"Proven: audit log up to {log.last}:{log.last_hash}, entries: {done.entries:,}.")
     dagster = done.dagster
     words = "restored too" if dagster.is_in_it else f"NOT restored, {dagster.why_not}"
-    click.echo(f"Dagster's runs: {words}.")
+    click.echo(f"Dagster's runs: {words.removesuffix('.')}.")
+    if done.lost_before:
+        click.echo(
+            f"Payloads that were lost before the backup was made: {len(done.lost_before):,}, "
+            f"such as {done.lost_before[0]}."
+        )
 
 
 def _say_what_is_next(found: Backup, chosen: Settings) -> None:

@@ -107,6 +107,12 @@ def _value(written: str) -> str | None:
     return _ESCAPED.sub(lambda found: _MEANT.get(found[1], found[1]), written)
 
 
+def program(name: str, url: str) -> tuple[list[str], dict[str, str]]:
+    """Return how one of PostgreSQL's programs is started on a database: command and environment."""
+    address, environment = _address(url)
+    return [_tool(name), f"--dbname={address}"], environment
+
+
 def _run(
     name: str,
     arguments: Sequence[str],
@@ -129,7 +135,8 @@ def _run(
                 look()
         complaints = _complaints(errors)
     serious = [one for one in complaints if harmless is None or harmless not in one]
-    if serious or (status != 0 and not complaints):
+    # Below 0 it was killed: what it complained of before does not say how far it came.
+    if serious or status < 0 or (status != 0 and not complaints):
         raise _failed(name, serious)
 
 
@@ -184,5 +191,8 @@ def _failed(name: str, complaints: Sequence[str]) -> DatabaseToolFailed:
     said = "; ".join(complaints[:3]) or "it ended without a word"
     message = f"PostgreSQL's {name} could not do it: {said}."
     if "permission denied" in said:
-        message += " Set DCARBON_OWNER_DATABASE_URL: only the owner of the tables may copy them."
+        message += (
+            " Only the owner of the tables may copy them: set DCARBON_OWNER_DATABASE_URL, and for "
+            "Dagster's runs DAGSTER_PG_URL."
+        )
     return DatabaseToolFailed(message, display_message=message)

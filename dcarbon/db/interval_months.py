@@ -1,8 +1,8 @@
 """The months interval days are kept in, and how what lies in none of them comes there.
 
 ``interval_days`` is partitioned by month; days of no month of their own lie in its *rest*. The
-functions called here run as the owner of the tables (migration 0011). Which months there should
-be, and when the rest is sorted into them, is the service's to say.
+functions called here run as the owner of the tables (migrations 0011 and 0012). Which months there
+should be, and when the rest is sorted into them, is the service's to say.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from psycopg import errors
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,10 @@ _ADD = text("select add_interval_months(:first, :last)")
 _BEGIN = text("select begin_sorting_intervals(:last)")
 _SORT = text("select sort_intervals(:blocks)")
 _FINISH = text("select finish_sorting_intervals()")
+_MAY_FORGET = text("select to_regprocedure('forget_sorting_intervals()') is not null")
+_FORGET = text("select forget_sorting_intervals()")
+OF_A_SORT = frozenset({"interval_days_sorted", "interval_days_touched", "interval_days_sorting"})
+"""Tables that are there while a sort is under way; all they hold is made anew by another one."""
 
 
 class TableInUse(DCarbonError):
@@ -75,18 +79,27 @@ def begin_sorting(session: Session, last: date) -> None:
 
 
 def sort(session: Session, blocks: int) -> int:
-    """Copy so many blocks of 8 kB of the rest; return how many are left."""
+    """Copy so many blocks of 8 kB of the rest; return how many are left.
+
+    Begins again by itself where the rest was written anew, as ``vacuum full`` does.
+    """
     return int(session.execute(_SORT, {"blocks": blocks}).scalar_one())
 
 
 def finish_sorting(session: Session) -> int:
     """Let the sorted months take the place of the rest; return how many they are.
 
-    Nobody reads or writes readings meanwhile: a second, or some with a billion readings. Raises
-    :class:`TableInUse`.
+    Nobody reads or writes readings at the end of it: a second, or some with a billion readings.
+    Raises :class:`TableInUse`.
     """
     with _told():
         return int(session.execute(_FINISH).scalar_one())
+
+
+def forget_sorting(connection: Connection) -> None:
+    """Forget a sort that is under way, as the owner of the tables; harmless where there is none."""
+    if connection.execute(_MAY_FORGET).scalar_one():
+        connection.execute(_FORGET)
 
 
 @contextmanager

@@ -138,6 +138,10 @@ class LandingZone:
         if self._place.exists(_aside(digest)):
             self._place.delete(_aside(digest))
 
+    def remove(self, digest: bytes) -> None:
+        """Delete bytes that are here for good and at once, where nobody may want them back."""
+        self._place.delete(_name(digest))
+
     def sweep(self, before: datetime) -> int:
         """Delete what began to arrive before this time and never did, since a process was killed;
         return how many. A time too near deletes what is arriving now.

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from dcarbon.db import audit_chain, migrate, sealed_secrets
+from dcarbon.db import audit_chain, interval_months, migrate, sealed_secrets
 from dcarbon.db import binary_copy as bc
 from dcarbon.db.advisory_locks import LockNumber
 from dcarbon.domain.audit_proof import Head
@@ -26,14 +26,15 @@ from dcarbon.domain.errors import BackupUnusable
 REVISION_TABLE = "alembic_version"
 """Says that a schema is whole: restored last, from what the backup says."""
 
-# Those of extensions are made by them; a partition's rows are counted with the whole.
+# Those of extensions are made by them; a partition's rows are counted with the whole; a sort that
+# is under way is not restored.
 _TABLES = text("""
 select c.relname from pg_class c
 where c.relkind in ('r', 'p') and not c.relispartition
-  and c.relnamespace = current_schema()::regnamespace and c.relname <> :revision
+  and c.relnamespace = current_schema()::regnamespace and c.relname <> all(:left_out)
   and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
 order by 1
-""").bindparams(revision=REVISION_TABLE)
+""").bindparams(left_out=[REVISION_TABLE, *interval_months.OF_A_SORT])
 _ANY = text("""
 select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where c.relkind in ('r', 'p', 'v', 'm') and n.nspname <> 'information_schema'

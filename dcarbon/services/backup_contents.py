@@ -144,16 +144,20 @@ def prepare(directory: Path, *, now: datetime) -> Path:
 
 
 def finish(folder: Path, manifest: Manifest) -> Backup:
-    """Write the manifest, which makes the folder a backup."""
+    """Write the manifest, which makes the folder a backup. All of it is on the disk then: older
+    ones may go.
+    """
     written = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
     said = f"{hashlib.sha256(written).hexdigest()}  {_MANIFEST}\n"
     (folder / _SEALED).write_text(said, encoding="ascii")
     arriving = folder / f".{_MANIFEST}"
-    with arriving.open("wb") as file:
-        file.write(written)
-        file.flush()
-        os.fsync(file.fileno())
+    arriving.write_bytes(written)
+    # pg_dump has seen to its own files.
+    for place in (folder / PAYLOADS, folder / _SEALED, arriving):
+        _sync(place)
     arriving.rename(folder / _MANIFEST)
+    for place in (folder, folder.parent):
+        _sync(place)
     return Backup(folder, manifest)
 
 
@@ -231,6 +235,14 @@ def _damaged(folder: Path) -> BackupUnusable:
         "Take another one by --name."
     )
     return BackupUnusable(message, display_message=message)
+
+
+def _sync(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _digest_of(file: Path) -> str:

@@ -37,5 +37,4 @@ def _keep_only(store: LandingZone, wanted: Iterator[bytes]) -> None:
             while following is not None and following < digest:
                 following = next(wanted, None)
             if following != digest:
-                store.set_aside(digest)
-                store.delete_aside(digest)
+                store.remove(digest)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from dcarbon.db import archives, snapshots
 from dcarbon.db.snapshots import Moment
 from dcarbon.domain.audit_events import AuditEvent
-from dcarbon.domain.errors import BackupUnusable
+from dcarbon.domain.errors import BackupUnusable, DatabaseToolFailed
 from dcarbon.services import (
     audit,
     backup_checking,
@@ -68,18 +68,20 @@ def make(
     """Make a backup under ``directory``, check it, and write the audit entry.
 
     ``trusting``: payloads an earlier backup has brought there are not read again. ``keep``: so many
-    backups stay once this one is whole. Raises :class:`BackupUnusable` and
-    :class:`DatabaseToolFailed`; nothing is left behind then.
+    backups stay once this one is whole but for payloads that nobody has any more: older backups
+    share their payloads with it. Raises :class:`BackupUnusable` and :class:`DatabaseToolFailed`;
+    nothing is left behind then.
     """
     with snapshots.alone(house.engine):
         folder = backup_contents.prepare(directory, now=now)
         with _undone(folder):
             backup, copies = _fill(house, folder, trusting=trusting, told=told)
         checked = backup_checking.check_database(backup, told=told)
+        is_proven = not checked.findings
         checked.payloads = copies.counts.total()
         checked.findings += backup_checking.lacking(copies, known={})
         removed: Sequence[str] = ()
-        if not checked.findings and keep is not None:
+        if is_proven and keep is not None:
             told("Removing old backups", 0, None)
             removed = backup_pruning.prune(directory, keep=keep)
     _note(house, backup, now=now, findings=len(checked.findings))
@@ -145,11 +147,15 @@ def _write_dagster(house: Installation, folder: Path, *, told: Told) -> Dagster:
         if engine is None:
             return Dagster(is_in_it=False, why_not=f"{house.dagster_shown} does not answer")
     place = folder / DAGSTER
-    archives.dump(
-        house.dagster_url,
-        place,
-        look=lambda: told("Copying Dagster's runs (bytes)", archives.size_of(place), None),
-    )
+    try:
+        archives.dump(
+            house.dagster_url,
+            place,
+            look=lambda: told("Copying Dagster's runs (bytes)", archives.size_of(place), None),
+        )
+    except DatabaseToolFailed as error:
+        shutil.rmtree(place, ignore_errors=True)
+        return Dagster(is_in_it=False, why_not=error.display_message)
     return Dagster(is_in_it=True)
 
 

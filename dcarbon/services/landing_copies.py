@@ -141,8 +141,7 @@ def _take_out(way: _Way, digests: Collection[bytes], done: Looked) -> None:
     with way.runtime.sessions() as session:
         erased = _erased(session, digests)
     for digest in erased:
-        way.target.set_aside(digest)
-        way.target.delete_aside(digest)
+        way.target.remove(digest)
         done.erased += 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -22,6 +23,9 @@ MONTHS_AHEAD = 3
 SORTED_FROM = 512 << 20
 """Bytes of unsorted interval days, with their index, from which on they are sorted: a million days,
 a hundred million quarter hours."""
+SMALL_REST = 16 << 20
+"""Bytes from which on the rest is sorted once there are months, and up to which months are added:
+each that is added has it read through under a lock, a moment for so little."""
 MOST_AT_NIGHT = 8 << 30
 """Bytes that are sorted without being asked to: for a while they are on disk twice."""
 _BLOCKS = 4_096
@@ -57,17 +61,19 @@ def keep(
 ) -> Kept:
     """Sort the rest when it takes between ``sort_from`` and ``sort_to`` bytes; make months ahead.
 
-    Nothing is made ahead before the first sort. Reads and writes go on; at the end of a sort they
-    wait for a second. Safe to repeat and to break off: a sort that has begun is taken up again.
-    A rest of more than ``sort_to`` bytes stays as it is, and with it months it holds days of.
+    Nothing is made ahead before the first sort; after it, :data:`SMALL_REST` is enough to sort.
+    Reads and writes go on; at the end of a sort they wait for a second. Safe to repeat and to
+    break off: a sort that has begun is taken up again, however large. Another rest of more than
+    ``sort_to`` bytes stays as it is, and what is of no month goes there.
     """
     keeper = _Keeper(sessions, today, progress, sleep)
     before = keeper.standing()
     added = made = 0
     gave_way = False
+    begins_at = min(sort_from, SMALL_REST) if before.months else sort_from
     may_sort = before.rest_bytes <= sort_to
     try:
-        if may_sort and (before.is_sorting or before.rest_bytes >= sort_from):
+        if before.is_sorting or (may_sort and before.rest_bytes >= begins_at):
             made = keeper.sort(before.rest_bytes)
         if made or before.months:
             months, added = keeper.add(sort_first=may_sort)
@@ -76,6 +82,16 @@ def keep(
         gave_way = True
     after = keeper.standing()
     return Kept(after.months, added, made, after.rest_bytes, gave_way)
+
+
+def make_ahead(sessions: Sessions, *, today: date) -> None:
+    """Make months ahead where there are some, as far as nobody and nothing is in the way; sort
+    nothing, nor go on with a sort. The next :func:`keep` does what was left.
+    """
+    keeper = _Keeper(sessions, today, lambda _done, _all: None, time.sleep)
+    if keeper.standing().months:
+        with suppress(TableInUse):
+            keeper.add(sort_first=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +106,11 @@ class _Keeper:
             return interval_months.standing(session)
 
     def add(self, *, sort_first: bool) -> tuple[int, int]:
-        """Make the months from today's on; return how many were sorted for that, and made."""
+        """Make the months from today's on, unless the rest is too large to be read for that;
+        return how many were sorted first, and made.
+        """
+        if self.standing().rest_bytes > SMALL_REST:
+            return 0, 0
         first = self.today.replace(day=1)
         last = _months_on(first, MONTHS_AHEAD)
         try:

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from dcarbon.db import archives, audit_chain, migrate, privileges, snapshots
+from dcarbon.db import archives, audit_chain, interval_months, migrate, privileges, snapshots
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.audit_proof import Head
-from dcarbon.domain.errors import BackupUnusable
+from dcarbon.domain.errors import BackupUnusable, DatabaseToolFailed
 from dcarbon.services import audit, backup_checking, backup_contents, installation, payload_copies
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.backup_checking import Told
@@ -35,6 +35,8 @@ class Restored:
     payloads: int = 0
     copied: int = 0
     dagster: Dagster = field(default_factory=lambda: Dagster(is_in_it=True))
+    lost_before: list[str] = field(default_factory=list)
+    """The SHA-256 of payloads that nobody had any more when the backup was made, in hex."""
     findings: list[str] = field(default_factory=list)
 
 
@@ -96,7 +98,9 @@ def _restore_payloads(house: Installation, backup: Backup, done: Restored, *, to
         told=lambda count: told("Copying payloads", count, of),
     )
     done.payloads, done.copied = found.counts.total(), found.counts[Outcome.COPIED]
-    done.findings += backup_checking.lacking(found, known={})
+    known = backup.manifest.payloads.lacking
+    done.lost_before = [name for name in found.lacking if name in known]
+    done.findings += backup_checking.lacking(found, known=known)
 
 
 def _restore_database(house: Installation, backup: Backup, *, told: Told) -> None:
@@ -108,6 +112,8 @@ def _restore_database(house: Installation, backup: Backup, *, told: Told) -> Non
         look=lambda: told("Restoring the database (bytes)", _size(engine), None),
     )
     with engine.begin() as connection:
+        # Its place is a number of a block, and the rows lie elsewhere now.
+        interval_months.forget_sorting(connection)
         privileges.close_functions(connection)
         migrate.note(connection, backup.manifest.revision)
 
@@ -133,7 +139,7 @@ def _compare(house: Installation, backup: Backup, done: Restored, *, told: Told)
 def _differences(said: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
     return [
         f"{name} has {found.get(name, 0)} rows, the backup {said.get(name, 0)}"
-        for name in sorted(said.keys() | found.keys())
+        for name in sorted((said.keys() | found.keys()) - interval_months.OF_A_SORT)
         if said.get(name) != found.get(name)
     ]
 
@@ -148,12 +154,15 @@ def _restore_dagster(house: Installation, backup: Backup, *, told: Told) -> Dags
         with engine.connect() as connection:
             if not snapshots.is_empty(connection):
                 return Dagster(is_in_it=False, why_not=f"{house.dagster_shown} is not empty")
-        archives.restore(
-            house.dagster_url,
-            backup.folder / DAGSTER,
-            server=_server(engine),
-            look=lambda: told("Restoring Dagster's runs (bytes)", _size(engine), None),
-        )
+        try:
+            archives.restore(
+                house.dagster_url,
+                backup.folder / DAGSTER,
+                server=_server(engine),
+                look=lambda: told("Restoring Dagster's runs (bytes)", _size(engine), None),
+            )
+        except DatabaseToolFailed as error:
+            return Dagster(is_in_it=False, why_not=error.display_message)
     return Dagster(is_in_it=True)
 
 

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from dcarbon import settings
+from dcarbon.db.facilities import Facility
+from dcarbon.services import facilities, people
+from dcarbon.services.actors import SYSTEM
+from dcarbon.services.facilities import FacilityDetails
 from dcarbon.services.runtime import Runtime, open_runtime
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -30,3 +34,24 @@ def runtime(database_url: str, tmp_path: Path) -> Iterator[Runtime]:
     )
     with open_runtime(chosen, clock=lambda: NOW) as runtime:
         yield runtime
+
+
+@pytest.fixture
+def facility(runtime: Runtime) -> Facility:
+    """The house of a person, without meters."""
+    person = people.ensure(
+        runtime.sessions,
+        email="owner@example.test",
+        account_kind="residential",
+        actor=SYSTEM,
+        now=runtime.now(),
+    )
+    return facilities.create(
+        runtime.sessions,
+        FacilityDetails(name="House"),
+        account_kind="residential",
+        role="owner_operator",
+        actor=SYSTEM,
+        now=runtime.now(),
+        person_id=person.id,
+    )

@@ -102,8 +102,7 @@ def _write_and_remove(runtime: Runtime) -> None:
     try:
         runtime.landing.get(digest)
     finally:
-        runtime.landing.set_aside(digest)
-        runtime.landing.delete_aside(digest)
+        runtime.landing.remove(digest)
 
 
 def _damaged(runtime: Runtime, digests: Sequence[bytes]) -> tuple[int, int]:

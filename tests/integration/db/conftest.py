@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import numpy as np
 import pytest
+from sqlalchemy import Engine
 
+from dcarbon.db import engine as database
+from dcarbon.db import privileges
 from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
 from dcarbon.db.interval_days_writing import SeriesReadings, WriteOutcome, write
@@ -76,6 +79,14 @@ class Place:
     def write(self, *batches: SeriesReadings, at: datetime) -> WriteOutcome:
         with self.sessions.begin() as session:
             return write(session, batches, recorded_at=at)
+
+
+@pytest.fixture
+def working(database_url: str, engine: Engine) -> Iterator[Sessions]:
+    """Sessions as the product's own role, which may define nothing."""
+    engine_of_product = database.create(privileges.as_app(database_url, engine))
+    yield database.sessions(engine_of_product)
+    engine_of_product.dispose()
 
 
 @pytest.fixture

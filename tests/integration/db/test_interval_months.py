@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,8 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from dcarbon.cli import dcarbon
-from dcarbon.db import engine as database
-from dcarbon.db import interval_months, migrate, privileges
+from dcarbon.db import interval_months, migrate
 from dcarbon.db.engine import Sessions
 from dcarbon.db.interval_days_reading import read_series
 from dcarbon.db.interval_days_writing import SeriesReadings
@@ -34,14 +33,6 @@ DAYS = 75
 """Until the middle of March."""
 
 Make = Callable[..., SeriesReadings]
-
-
-@pytest.fixture
-def working(database_url: str, engine: Engine) -> Iterator[Sessions]:
-    """Sessions as the product's own role, which may define nothing."""
-    engine_of_product = database.create(privileges.as_app(database_url, engine))
-    yield database.sessions(engine_of_product)
-    engine_of_product.dispose()
 
 
 def daily(

@@ -16,9 +16,8 @@ from dcarbon.db.audit import AuditEntry
 from dcarbon.db.facilities import Facility
 from dcarbon.db.landing_zone import LandingZone
 from dcarbon.db.payloads import LandedPayload
-from dcarbon.services import facilities, imports, ingestion, landing_copies, people, system_machine
+from dcarbon.services import imports, ingestion, landing_copies, system_machine
 from dcarbon.services.actors import SYSTEM
-from dcarbon.services.facilities import FacilityDetails
 from dcarbon.services.ingestion import Arrival
 from dcarbon.services.readings_storing import Origin
 from dcarbon.services.runtime import Runtime, open_runtime
@@ -30,26 +29,6 @@ pytestmark = pytest.mark.database
 LARGE = os.urandom(9 << 20)
 ANSWERS = [b"an answer", b"another", LARGE]
 Land = Callable[[bytes], bytes]
-
-
-@pytest.fixture
-def facility(runtime: Runtime) -> Facility:
-    person = people.ensure(
-        runtime.sessions,
-        email="owner@example.test",
-        account_kind="residential",
-        actor=SYSTEM,
-        now=runtime.now(),
-    )
-    return facilities.create(
-        runtime.sessions,
-        FacilityDetails(name="House"),
-        account_kind="residential",
-        role="owner_operator",
-        actor=SYSTEM,
-        now=runtime.now(),
-        person_id=person.id,
-    )
 
 
 @pytest.fixture
@@ -67,8 +46,7 @@ def erase(runtime: Runtime, digest: bytes) -> None:
     with runtime.sessions.begin() as session:
         row = update(LandedPayload).where(LandedPayload.sha256 == digest)
         session.execute(row.values(erased_at=runtime.now()))
-    runtime.landing.set_aside(digest)
-    runtime.landing.delete_aside(digest)
+    runtime.landing.remove(digest)
 
 
 def test_every_answer_is_copied_once_and_is_the_same_there(

@@ -202,6 +202,16 @@ def test_bytes_set_aside_are_gone_can_come_back_and_are_deleted_for_good(stored:
     assert stored.names() == [name_of(other)]
 
 
+def test_bytes_that_nobody_wants_back_are_removed_at_once(stored: Stored) -> None:
+    digest, other = stored.zone.put(b"one"), stored.zone.put(b"two")
+
+    stored.zone.remove(digest)
+
+    assert stored.names() == [name_of(other)]
+    stored.zone.bring_back(digest)
+    assert not stored.zone.exists(digest)
+
+
 def test_a_uri_names_the_same_place_as_a_directory(tmp_path: Path) -> None:
     digest = LandingZone(tmp_path / "landing").put(CONTENT)
 

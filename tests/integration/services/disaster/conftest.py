@@ -18,7 +18,6 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, text
 
 from dcarbon.db import engine as database
-from dcarbon.db.authorizations import Authorization, shard_of
 from dcarbon.db.base import new_id
 from dcarbon.db.landing_zone import LandingZone
 from dcarbon.domain.secrets import Secret
@@ -26,6 +25,7 @@ from dcarbon.providers.green_button.token_response import TokenSet
 from dcarbon.services import grants
 from dcarbon.services.installation import Installation
 from dcarbon.services.runtime import Runtime
+from tests.integration.services import metering
 from tests.integration.services.conftest import Settle
 from tests.support import solar_month
 from tests.support.databases import address
@@ -76,20 +76,8 @@ def saved(
     ann = settle("ann")
     content = solar_month.feed(FIRST, LAST)
     roof = solar_month.build(runtime, ann.facility, ann.actor, tmp_path, content, claim_from=FIRST)
-    identity = new_id()
+    identity = metering.authorization(runtime, ann.facility.id, provider="sdge")
     with runtime.sessions.begin() as session:
-        session.add(
-            Authorization(
-                id=identity,
-                facility_id=ann.facility.id,
-                method="green_button",
-                provider="sdge",
-                utility="San Diego Gas & Electric",
-                status="authorized",
-                shard=shard_of(identity),
-            )
-        )
-        session.flush()
         tokens = TokenSet(Secret("access"), runtime.now() + timedelta(days=1))
         grants.store(session, runtime.keys, identity, tokens, now=runtime.now())
     dagster_url = new_database()

@@ -105,6 +105,26 @@ def test_refusals_are_sentences(tmp_path: Path, move: Move) -> None:
     assert f"payload {payload.stem} is damaged" in lacking.stdout
 
 
+def test_what_is_next_is_said_also_when_something_is_lacking(
+    saved: Saved, tmp_path: Path, move: Move
+) -> None:
+    saved.take_in(1)
+    lost = next((tmp_path / "landing").glob("??/??/*.zst"))
+    lost.unlink()
+    assert run("backup", "backups").exit_code == 1
+    (damaged,) = (tmp_path / "backups").glob("payloads/*/*/*.zst")
+    damaged.write_bytes(b"")
+    move()
+
+    restored = run("restore", "backups")
+
+    assert restored.exit_code == 1
+    assert f"lost before the backup was made: 1, such as {lost.stem}." in restored.stdout
+    assert f"keys are missing here: {saved.runtime.keys.current_id}." in restored.stdout
+    assert "What came after the backup is gone" in restored.stdout
+    assert restored.stdout.endswith(f":\n  payload {damaged.stem} is damaged\n")
+
+
 def test_the_drill_with_the_key_and_without(saved: Saved, tmp_path: Path, move: Move) -> None:
     key = saved.runtime.keys.current_id
     kept = (tmp_path / "seal.keys").read_text()
