@@ -66,7 +66,7 @@ def intervals(
         context,
         runtime,
         asset=INTERVALS,
-        scopes=[_scope(runtime, key) for key in reached],
+        scopes=[_scope(context, runtime, key) for key in reached],
         outcomes={
             key: [*of_key.collected, *of_key.still_failed] for key, of_key in outcomes.items()
         },
@@ -135,11 +135,17 @@ def _tag_the_rest(context: dg.AssetExecutionContext, outcomes: Mapping[str, Sync
         context.instance.add_run_tags(context.run.run_id, tags)
 
 
-def _scope(runtime: Runtime, key: str) -> Scope:
-    """Look at the days that were asked for again, too: that is where readings change."""
+def _scope(context: dg.AssetExecutionContext, runtime: Runtime, key: str) -> Scope:
+    """Look at the local day, and at those asked for again: that is where readings change.
+
+    A day ends at a midnight of the meter's; by noon UTC it has ended everywhere in the country,
+    and the next one nowhere.
+    """
     day, shard = day_and_shard(key)
-    end = datetime.combine(day, time(), UTC) + timedelta(days=1)
+    is_weekly = sync_runs.name_of(context.run) == syncing.WEEKLY
+    settings = runtime.settings
+    again = timedelta(days=settings.weekly_overlap_days if is_weekly else settings.overlap_days)
     with runtime.sessions() as session:
         identities = landed.authorizations_in_force(session, shard=shard)
-    start = end - timedelta(days=1 + runtime.settings.overlap_days)
-    return Scope(key, identities, start, end)
+    midnight, noon = (datetime.combine(day, at, UTC) for at in (time(), time(12)))
+    return Scope(key, identities, midnight - again, noon + timedelta(days=1))

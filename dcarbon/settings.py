@@ -250,12 +250,12 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
 
 def _from_file(named: str | None) -> dict[str, Any]:
     path = Path(named) if named else DEFAULT_FILE
-    if not path.exists():
-        if named:
-            raise _invalid(f"{FILE_VARIABLE} names {named}, which does not exist.")
-        return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if named:
+            raise _invalid(f"{FILE_VARIABLE} names {named}, which does not exist.") from error
+        return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _invalid(f"{path} is not readable as TOML: {error}.") from error
     except OSError as error:

@@ -5,6 +5,7 @@ pages for administrators.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import current_app, request, url_for
@@ -87,11 +88,18 @@ def facility_tabs(facility_id: UUID) -> list[Tab]:
 
 def page_address(after: str | None) -> str:
     """Return the address of this list from another key on, with the filters it has now."""
-    arguments = {k: v for k, v in request.args.items() if k != "after"}
-    if after is not None:
-        arguments["after"] = after
-    assert request.endpoint is not None
-    return url_for(request.endpoint, **{**(request.view_args or {}), **arguments})
+    return address_with("after", after)
+
+
+def address_with(name: str, value: str | None) -> str:
+    """Return the address of this page with one argument changed, or without it.
+
+    The others are anybody's words: ``url_for`` would take some of them for its own.
+    """
+    arguments = [(k, v) for k, v in request.args.items(multi=True) if k != name]
+    if value is not None:
+        arguments.append((name, value))
+    return f"{request.path}?{urlencode(arguments)}" if arguments else request.path
 
 
 def _marked(entry: Entry) -> Entry:

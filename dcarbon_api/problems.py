@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, make_response, render_template
+from flask import Flask, Response, g, make_response, render_template, request
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
@@ -30,6 +30,7 @@ from dcarbon.domain.errors import (
     ReauthorizationRequired,
     TooManyRequests,
 )
+from dcarbon.domain.own_paths import own_path
 from dcarbon.providers.oidc import CompanySignInRefused
 from dcarbon_api.json_answers import encoded
 from dcarbon_api.security import request_ids
@@ -89,7 +90,13 @@ TITLES = {
     503: "Temporarily not possible",
 }
 
-_NOTHING_HERE = "There is no page at this address. Please check it, or start from the first page."
+_ON_PAGES = {
+    "route_unknown": "There is no page at this address. Please check it, or start from the first "
+    "page.",
+    "token_missing": "You were signed out meanwhile; nothing was changed. Sign in and send it "
+    "again.",
+}
+"""What a page says where the words of the catalogue are for programs."""
 
 _HTTP_CODES = {
     400: "json_malformed",
@@ -233,11 +240,18 @@ def _response(
         errors=fields,
     )
     if prefers_page():
-        if code == "route_unknown":
-            problem = problem.model_copy(update={"detail": _NOTHING_HERE})
-        return make_response(render_template("pages/problem.html", problem=problem), status)
+        problem = problem.model_copy(update={"detail": _ON_PAGES.get(code, detail)})
+        page = render_template("pages/problem.html", problem=problem, next=_page_before())
+        return make_response(page, status)
     content: dict[str, Any] = problem.model_dump(exclude_none=True)
     return Response(encoded(content), status, mimetype=MEDIA_TYPE)
+
+
+def _page_before() -> str | None:
+    """Return the address of the page of ours that this was sent from, if the browser says so."""
+    sent_from = request.referrer or ""
+    here = request.host_url.rstrip("/")
+    return own_path(sent_from.removeprefix(here)) if sent_from.startswith(f"{here}/") else None
 
 
 def _headers(error: DCarbonError) -> dict[str, str]:

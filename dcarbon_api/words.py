@@ -28,8 +28,6 @@ DIRECTIONS: Mapping[str, str] = {
 }
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_DAYS_IN_WORDS = 60
-"""Older than this, the date says more than a count of days."""
 
 
 @bp.app_template_filter()

@@ -17,10 +17,14 @@ from dcarbon_pipelines.appearance import JOB_TAGS, TITLE
 from dcarbon_pipelines.jobs import collect_authorizations, daily_sync, weekly_sync
 from dcarbon_pipelines.metadata import Metadata
 from dcarbon_pipelines.order_runs import RANGE_END, RANGE_START
+from dcarbon_pipelines.scattered import collect_scattered
 from dcarbon_pipelines.sync_runs import SYNC
 
 DAILY, EXPORT, MONTHLY = "daily_energy", "hourly_export", "monthly_generation"
-COLLECTING = frozenset(job.name for job in (collect_authorizations, daily_sync, weekly_sync))
+COLLECTING = frozenset(
+    job.name for job in (collect_authorizations, collect_scattered, daily_sync, weekly_sync)
+)
+READINGS = frozenset(map(dg.AssetKey, ("authorization_intervals", "intervals")))
 OVERDUE = timedelta(hours=1)
 """Changes wait so long for the sync that brings them to end, and no longer."""
 _DAYS_HEADER = ("Day", "Channel days added up", "Stored anew", "Export days stored anew")
@@ -53,8 +57,9 @@ class Derivation(dg.Config):
 
 
 def brings_readings(run: dg.DagsterRun) -> bool:
-    """Is this a run that collects, and so will change more?"""
-    return SYNC in run.tags or run.job_name in COLLECTING
+    """Is this a run that collects, and so will change more? One started by hand has no job."""
+    by_hand = run.asset_selection is not None and not READINGS.isdisjoint(run.asset_selection)
+    return by_hand or SYNC in run.tags or run.job_name in COLLECTING
 
 
 def days_request(waiting: Waiting, keys: Sequence[str]) -> dg.RunRequest:

@@ -16,7 +16,7 @@ from dcarbon.cli import examples, opening, waiting
 from dcarbon.db import audit_chain, privileges
 from dcarbon.domain import audit_proof
 from dcarbon.domain.audit_proof import Head, Verdict
-from dcarbon.services import audit_export, audit_heads
+from dcarbon.services import administrators, audit_export, audit_heads
 from dcarbon.services.runtime import Runtime
 
 _SHOWN_EVERY = 1_000
@@ -99,6 +99,38 @@ def head() -> None:
         place = audit_heads.file_of(runtime.settings)
     click.echo(f"{done.head.seq}:{done.head.hash}")
     click.echo(f"Written to {place}; {done.mails} mails queued.", err=True)
+
+
+@command.command(
+    "accept",
+    short_help="Go on from a log that is broken.",
+    epilog=examples.of("dcarbon audit accept --by me@example.com"),
+)
+@click.option(
+    "--by",
+    "email",
+    metavar="EMAIL",
+    required=True,
+    help="Your address as an administrator, for the audit log.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def accept(email: str, *, yes: bool) -> None:
+    """Let a log that is not as it was written go on from its head of now.
+
+    Nothing is mended. An entry says what was found and who went on; heads kept before are put
+    aside as evidence. The nightly proof begins with this head from then on; `dcarbon audit verify`
+    names what is broken for ever. Keep a backup and an export first: docs/runbooks/chain-broken.md.
+    """
+    with opening.runtime(Console(stderr=True)) as runtime:
+        actor = administrators.by_email(runtime, email)
+        if not yes:
+            click.confirm("Go on from the log as it is, broken?", abort=True, err=True)
+        done = audit_heads.accept(runtime, actor=actor)
+    for told in done.findings:
+        click.echo(f"NOT AS WRITTEN  {told}")
+    click.echo(f"{done.head.seq}:{done.head.hash}")
+    if done.kept_aside is not None:
+        click.echo(f"The heads kept before are in {done.kept_aside}.", err=True)
 
 
 @command.command(

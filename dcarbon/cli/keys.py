@@ -24,7 +24,7 @@ from dcarbon.cli import examples, opening, waiting
 from dcarbon.db import sealing
 from dcarbon.db.sealing import KeyRing
 from dcarbon.domain.secrets import Secret
-from dcarbon.services import key_loss, key_rotation, live_keys, platform_tokens
+from dcarbon.services import administrators, key_loss, key_rotation, live_keys, platform_tokens
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.key_rotation import KeyView, Rotation
 from dcarbon.services.runtime import Runtime
@@ -152,7 +152,7 @@ def platform_token(provider: str, email: str) -> None:
     take it up by themselves. Expire the old token in the provider's dashboard afterwards.
     """
     with opening.runtime(Console(stderr=True)) as runtime:
-        actor = platform_tokens.administrator(runtime, email)
+        actor = administrators.by_email(runtime, email)
         platform_tokens.rotate(runtime, provider, _read_token(), actor=actor)
     click.echo("The new token is in force. Expire the old one in the provider's dashboard.")
 
@@ -165,7 +165,7 @@ def _add(file: Path, made: KeyRing) -> None:
 
 
 def _actor(runtime: Runtime, email: str | None) -> Actor:
-    return platform_tokens.administrator(runtime, email) if email else SYSTEM
+    return administrators.by_email(runtime, email) if email else SYSTEM
 
 
 def _ask_whether_all_have_it(runtime: Runtime) -> None:

@@ -59,7 +59,11 @@ def copy(target: str, source: str | None) -> None:
     _name_losses(done)
 
 
-@command.command("verify", epilog=examples.of("dcarbon landing verify"))
+@command.command(
+    "verify",
+    short_help="Read all answers and compare them with their hashes.",
+    epilog=examples.of("dcarbon landing verify"),
+)
 @click.option("--in", "place", metavar="PLACE", help="Default: the landing zone in use.")
 def verify(place: str | None) -> None:
     """Read every answer that should be kept and compare it with its hash.

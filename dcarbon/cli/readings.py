@@ -22,7 +22,7 @@ def command() -> None:
     """Keep readings by month, so that years of them stay quick to write and to look after."""
 
 
-@command.command("sort")
+@command.command("sort", short_help="Sort readings into months now.")
 def sort() -> None:
     """Sort readings that lie in no month of their own into months, however many they are.
 

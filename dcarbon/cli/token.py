@@ -33,7 +33,7 @@ from dcarbon.services.actors import SYSTEM
     multiple=True,
     type=click.Choice(api_tokens.SCOPES),
     default=api_tokens.SCOPES,
-    help="What it may do; may be given twice. Both without it.",
+    help="What it may do; may be given twice. Both if left out.",
 )
 @click.option(
     "--kind",

@@ -13,10 +13,10 @@ import numpy as np
 
 from dcarbon.db.interval_days_reading import Columns
 from dcarbon.db.interval_rows import Bool, Int
+from dcarbon.domain.calendar import LONGEST_DAY_S
 from dcarbon.domain.flows import ESTIMATED_QUALITIES
 
 _DAY_S = 86_400
-_LONGEST_DAY_S = 25 * 3600
 _ALMOST_A_DAY_S = 23 * 3600
 
 
@@ -115,7 +115,7 @@ def _count_periods(one: SeriesColumns, bounds: Int, *, only_days: bool) -> Count
     safe = np.maximum(at, 0)
     covers = (at >= 0) & (noon < (one.readings.start + durations)[safe])
     if only_days:
-        covers &= durations[safe] <= _LONGEST_DAY_S
+        covers &= durations[safe] <= LONGEST_DAY_S
     estimated = covers & _is_estimated(one.readings)[safe]
     restated = covers & np.isin(one.readings.start[safe], one.restated_starts)
     expected = np.ones(len(noon), np.int64)

@@ -11,17 +11,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from dcarbon.db import binary_copy as bc
-from dcarbon.db.authorizations import Authorization
 from dcarbon.db.coverage_counting import SeriesColumns, count
 from dcarbon.db.coverage_reading import ChannelSeries, channels_of_meters
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
 from dcarbon.domain.calendar import day_bounds, local_days
 from dcarbon.domain.coverage import COVERED, CoverageState, state_of
-from dcarbon.domain.flows import Measure
 
 DUE_AFTER = timedelta(days=3)
 """How long after its end a utility may take to publish a day."""
@@ -71,7 +69,6 @@ class CoverageSummary:
     """How many channel days are in each state."""
 
     by_state: Mapping[CoverageState, int]
-    rows_written: int = 0
 
     @property
     def due(self) -> int:
@@ -81,21 +78,6 @@ class CoverageSummary:
     @property
     def covered(self) -> int:
         return sum(number for state, number in self.by_state.items() if state in COVERED)
-
-
-@dataclass(frozen=True, slots=True)
-class SilentChannel:
-    """An active channel of which a day has no reading; ``state`` is ``None`` if never looked at."""
-
-    authorization_id: UUID
-    meter_id: UUID
-    channel_id: UUID
-    direction: str
-    state: str | None
-
-    def __str__(self) -> str:
-        why = self.state or "not counted"
-        return f"meter {self.meter_id} {self.direction}: {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +143,9 @@ def update_several(
     for one, window in zip(asked, windows, strict=True):
         own = channels.get(one.meter_id, [])
         rows = [row for each in own for row in _counted(each.id, each.series, window, stored)]
-        differing = [row for row in rows if _differs(row, stored.get(_key(row)))]
         states = Counter(row["state"] for row in rows)
-        counted.append(Counted(CoverageSummary(states, len(differing)), own))
-        changed += differing
+        counted.append(Counted(CoverageSummary(states), own))
+        changed += (row for row in rows if _differs(row, stored.get(_key(row))))
     _upsert(session, changed, now=now)
     return counted
 
@@ -222,26 +203,6 @@ def summary(
         .group_by(CoverageDay.state)
     )
     return CoverageSummary({CoverageState(one[0]): one[1] for one in session.execute(counted)})
-
-
-def silent_channels(session: Session, *, day: date, shard: int) -> list[SilentChannel]:
-    """Return the channels of a shard's active authorizations that have no reading of ``day``.
-
-    A day the utility has had no time to publish yet is not silence.
-    """
-    row = CoverageDay
-    silent = (
-        select(Authorization.id, Meter.id, MeterChannel.id, MeterChannel.direction, row.state)
-        .join(Meter, Meter.authorization_id == Authorization.id)
-        .join(MeterChannel, MeterChannel.meter_id == Meter.id)
-        .outerjoin(row, (row.channel_id == MeterChannel.id) & (row.meter_day == day))
-        .where(Authorization.status == "authorized", Authorization.shard == shard)
-        .where(MeterChannel.measure == Measure.USAGE)
-        .where(or_(row.state.is_(None), row.present == 0))
-        .where(func.coalesce(row.state, "") != CoverageState.NOT_DUE)
-        .order_by(Authorization.id, Meter.id, MeterChannel.id)
-    )
-    return [SilentChannel(*one) for one in session.execute(silent)]
 
 
 @dataclass(frozen=True, slots=True)

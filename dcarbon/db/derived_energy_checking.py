@@ -14,9 +14,8 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from dcarbon.db import binary_copy as bc
+from dcarbon.domain.calendar import LONGEST_DAY_S
 from dcarbon.domain.flows import ESTIMATED_QUALITIES
-
-_LONGEST_S = 25 * 3_600
 
 # Row by row along the keys: on a young table the planner would scan all of it for each row.
 _BY_KEY = (
@@ -169,7 +168,7 @@ def daily(connection: bc.Connection, days: Sequence[date], *, limit: int) -> Com
 
     Channel days that have readings and no total differ, too.
     """
-    asked = {"days": list(days), "limit": limit, "longest": _LONGEST_S}
+    asked = {"days": list(days), "limit": limit, "longest": LONGEST_DAY_S}
     left_out = connection.execute(_LEFT_OUT, asked).fetchall()
     _along_keys(connection)
     rows = connection.execute(_DAYS, asked).fetchall()
@@ -183,7 +182,7 @@ def exports(connection: bc.Connection, days: Sequence[date], *, limit: int) -> C
     asked = {
         "days": list(days),
         "limit": limit,
-        "longest": _LONGEST_S,
+        "longest": LONGEST_DAY_S,
         "estimates": sorted(ESTIMATED_QUALITIES),
     }
     _along_keys(connection)

@@ -14,9 +14,9 @@ import numpy as np
 
 from dcarbon.db import binary_copy as bc
 from dcarbon.db.advisory_locks import LockNumber
-from dcarbon.db.energy_lines import LONGEST_S
 from dcarbon.db.interval_rows import DAY_S, Int
 from dcarbon.db.local_days import LocalDays, to_number
+from dcarbon.domain.calendar import LONGEST_DAY_S
 
 _LOCK = LockNumber.DERIVED_ENERGY.value
 """Of the advisory lock that every derivation holds until its transaction ends."""
@@ -119,7 +119,7 @@ def take_days(connection: bc.Connection, *, limit: int) -> TakenDays:
             utc = np.array([to_number(day) for day in utc_days], np.int64)
         # A reading of a day may begin at any hour: what it says of the day before or after is
         # weighed against the readings there.
-        reach_s = LONGEST_S if has_periods else 0
+        reach_s = LONGEST_DAY_S if has_periods else 0
         found.setdefault(meter_id, []).append(_local_days(utc, zone, reach_s=reach_s))
     days = {meter_id: np.unique(np.concatenate(several)) for meter_id, several in found.items()}
     return TakenDays(len(rows), days)

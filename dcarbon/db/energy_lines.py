@@ -19,11 +19,10 @@ from dcarbon.db import interval_rows as ir
 from dcarbon.db import interval_wire as wire
 from dcarbon.db.interval_days_reading import Columns, columns_of_days, one_line
 from dcarbon.db.interval_rows import Bool, DayRows, Int, Small
+from dcarbon.domain.calendar import LONGEST_DAY_S
 from dcarbon.domain.errors import ContractViolation
 from dcarbon.domain.flows import ESTIMATED_QUALITIES
 
-LONGEST_S = 25 * 3_600
-"""A longer reading is a bill: it says nothing of a day."""
 LARGEST = 10**15
 """No value beyond this is derived from: the sum of a day of them would not be an int64."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,7 +91,7 @@ def of_periods(
     as_known_at: datetime | None,
 ) -> Iterator[SeriesLine]:
     """Yield the lines of series of no grid. ``bounds`` has a series and UTC days per place."""
-    asked = {**bounds, "at": as_known_at, "longest": LONGEST_S}
+    asked = {**bounds, "at": as_known_at, "longest": LONGEST_DAY_S}
     found: dict[int, list[tuple[Any, ...]]] = {}
     for number, *period in connection.execute(_PERIODS, asked):
         found.setdefault(places[number], []).append(tuple(period))

@@ -11,10 +11,10 @@ import numpy as np
 
 from dcarbon.db import energy_parts
 from dcarbon.db.energy_layout import MeterLayout
-from dcarbon.db.energy_lines import LONGEST_S
 from dcarbon.db.energy_parts import Parts, Wanted
 from dcarbon.db.interval_rows import DAY_S, Int
 from dcarbon.db.local_days import LocalDays
+from dcarbon.domain.calendar import LONGEST_DAY_S
 
 _KEY = 1 << 20
 """More than any day since 1970: channel and day in one integer."""
@@ -76,7 +76,7 @@ class Targets:
             for channel in meter.channels:
                 for first, last in found:
                     wide = energy_parts.with_margin(first, last)
-                    begin, end = wide[0] * DAY_S - LONGEST_S, (wide[1] + 1) * DAY_S
+                    begin, end = wide[0] * DAY_S - LONGEST_DAY_S, (wide[1] + 1) * DAY_S
                     near = tuple(
                         one for one in channel.series if one.first_s < end and one.last_s > begin
                     )

@@ -27,7 +27,7 @@ from dcarbon.db.registrations import Invitation, Registration
 from dcarbon.db.replays import Replay
 from dcarbon.db.sign_in import SignInLink, WebSession
 from dcarbon.db.work_orders import SyncAttempt, WorkOrder
-from dcarbon.domain.registry_files import month_end
+from dcarbon.domain.calendar import month_end
 
 NO_NAME = "Deleted facility"
 _KEPT_UNIT = "Reported unit"

@@ -21,6 +21,7 @@ from dcarbon.db import interval_wire as wire
 from dcarbon.db.interval_rows import Bool, DayRows, Int, Small
 from dcarbon.db.meters import MeterChannel, Series
 from dcarbon.db.restatements import Restatement, restatements
+from dcarbon.domain.calendar import LONGEST_DAY_S
 from dcarbon.domain.errors import ContractViolation
 
 __all__ = [
@@ -248,7 +249,7 @@ def _joined(shorter: Columns, longer: Columns) -> Columns:
     end = np.searchsorted(shorter.start, longer.start + longer.duration_s)
     told = np.concatenate(([0], np.cumsum(shorter.duration_s, dtype=np.int64)))
     inside = told[end] - told[begin]
-    is_bill = longer.duration_s > 25 * 3600
+    is_bill = longer.duration_s > LONGEST_DAY_S
     gives_way = (inside >= longer.duration_s) | (is_bill & (inside > 0))
     dropped = np.zeros(len(shorter.start) + 1, np.int64)
     np.add.at(dropped, begin[~gives_way], 1)

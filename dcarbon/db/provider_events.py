@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -40,6 +40,13 @@ def first_seen(
             where=ProviderEvent.received_at <= forgotten_before,
         )
     return set(session.scalars(statement.returning(ProviderEvent.event_uid)))
+
+
+def heard(session: Session, provider: str, uids: Collection[str], *, since: datetime) -> set[str]:
+    """Return which of these events were remembered after an instant."""
+    row = ProviderEvent
+    known = (row.provider == provider, row.event_uid.in_(uids), row.received_at > since)
+    return set(session.scalars(select(row.event_uid).where(*known)))
 
 
 def forget(session: Session, *, before: datetime) -> int:

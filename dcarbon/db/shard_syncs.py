@@ -15,9 +15,8 @@ from dcarbon.db.work_orders import SyncAttempt
 # Where an authorization stands is the end of its slowest channel. A channel left far behind by the
 # others has ended (a meter exchanged, a service closed): waiting for it would mean asking for more
 # and more days every night. Bills come weeks late; they count where there is nothing else.
-# An attempt settles an authorization when it went well, or when an order has taken it over.
-_DUE = text("""
-    with ends as (
+_REACHED = """
+    ends as (
         select m.authorization_id, c.id,
                max(s.last_end) filter (where s.interval_s > 0) as on_grid,
                max(s.last_end) as any_end
@@ -25,7 +24,7 @@ _DUE = text("""
         join meters m on m.authorization_id = a.id
         join meter_channels c on c.meter_id = m.id
         join series s on s.channel_id = c.id
-        where a.shard = :shard and a.status = 'authorized' and s.last_end is not null
+        where {chosen} and s.last_end is not null
         group by m.authorization_id, c.id
     ), aged as (
         select *, max(on_grid) over (partition by authorization_id) as newest from ends
@@ -36,7 +35,16 @@ _DUE = text("""
                    max(any_end)
                ) as reached
         from aged group by authorization_id
-    ), attempts as (
+    )
+"""
+_REACHED_BY_ONE = text(f"""
+    with {_REACHED.format(chosen="a.id = :authorization")}
+    select reached from reached
+""")  # noqa: S608 — our own condition
+# An attempt settles an authorization when it went well, or when an order has taken it over.
+_DUE = text(f"""
+    with {_REACHED.format(chosen="a.shard = :shard and a.status = 'authorized'")}
+    , attempts as (
         select authorization_id,
                bool_or(finished_at is not null and (
                    error_code is null
@@ -62,7 +70,7 @@ _DUE = text("""
       -- The first collection belongs to its order, which brings the whole history.
       and not (a.last_sync is null and coalesce(o.is_first, false))
     order by a.last_sync nulls first, a.id
-""")
+""")  # noqa: S608 — our own condition
 
 _CLOSE = text("""
     update sync_attempts set finished_at = :now, error_code = 'run_ended'
@@ -131,6 +139,15 @@ def due(
         },
     )
     return [Due(r.id, r.provider, r.reached, r.is_settled, r.has_retry) for r in rows]
+
+
+def reached_of(
+    session: Session, authorization_id: UUID, *, ended_after: timedelta
+) -> datetime | None:
+    """Return where the readings of one authorization end, as :class:`Due` says of many."""
+    asked = {"authorization": authorization_id, "ended_after": ended_after}
+    found: datetime | None = session.scalar(_REACHED_BY_ONE, asked)
+    return found
 
 
 def still_failed(

@@ -66,6 +66,7 @@ class AuditEvent(StrEnum):
     PERSON_ERASED = "person_erased"
     DELETION_COMPLETED = "deletion_completed"
     AUDIT_HEAD_KEPT = "audit_head_kept"
+    AUDIT_LOG_ACCEPTED = "audit_log_accepted"
     AUDIT_ENTRIES_REMOVED = "audit_entries_removed"
     SEALING_KEY_CHANGED = "sealing_key_changed"
     SECRETS_RESEALED = "secrets_resealed"

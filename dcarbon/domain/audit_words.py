@@ -280,6 +280,11 @@ WORDS: Mapping[AuditEvent, EventWords] = {
     _E.AUDIT_HEAD_KEPT: _W(
         _ADMIN, "Audit log proven", "The log was proven and its head kept outside the database."
     ),
+    _E.AUDIT_LOG_ACCEPTED: _W(
+        _ADMIN,
+        "Broken audit log accepted",
+        "The log is not as it was written; it is proven from its head of then on.",
+    ),
     _E.AUDIT_ENTRIES_REMOVED: _W(
         _ADMIN, "Old audit entries removed", "Entries kept long enough were removed from the log."
     ),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+LONGEST_DAY_S = 25 * 3600
+"""Of the day on which clocks go back. A reading over a longer time is a bill: it says nothing of
+one day.
+"""
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -33,15 +38,9 @@ def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[date]
         day += DAY
 
 
-def utc_days(start: datetime, end: datetime) -> Iterator[date]:
-    """Yield each UTC day that ``[start, end)`` touches, oldest first."""
-    if end <= start:
-        return
-    day = start.astimezone(UTC).date()
-    last = (end - timedelta(microseconds=1)).astimezone(UTC).date()
-    while day <= last:
-        yield day
-        day += DAY
+def month_end(day: date) -> date:
+    """Return the last day of the month of a date."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -231,8 +231,6 @@ _WHAT_TO_DO: Mapping[str, str] = MappingProxyType(
 REFUSALS = frozenset(_WHAT_TO_DO)
 """Every code a refusal can have."""
 
-_ONE_WAY = frozenset({Direction.DELIVERED, Direction.RECEIVED, Direction.UNKNOWN})
-
 
 def proposed(facts: Facts) -> Judgement:
     """Return what a channel is by itself, when nobody has said more about its meter."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from dcarbon.domain.calendar import month_end
 from dcarbon.domain.registries import RegistryProfile
-from dcarbon.domain.registry_files import FileRow, month_end
+from dcarbon.domain.registry_files import FileRow
 
 
 @dataclass(frozen=True, slots=True)

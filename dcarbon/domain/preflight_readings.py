@@ -40,19 +40,20 @@ def days_without_meter(filing: Filing) -> str | None:
 
 def not_eligible(filing: Filing) -> str | None:
     refused = [c for c in filing.claims if c.doubt or c.eligibility != _COUNTED.get(c.basis)]
-    if not refused:
-        return None
-    return " ".join(
-        f"The readings of meter {claim.meter} are not set to count as "
-        f"{_basis(claim.basis)}: {_why_not(claim)} Set it on the page Generation, or end the "
-        "claim."
-        for claim in refused
+    return " ".join(map(_refusal, refused)) or None
+
+
+def _refusal(claim: FiledClaim) -> str:
+    whose, basis = f"The readings of meter {claim.meter}", _basis(claim.basis)
+    if claim.doubt:
+        return f"{whose} do not count as {basis} any more: {claim.doubt}"
+    return (
+        f"{whose} are not set to count as {basis}: {_why_not(claim)} Set it on the page "
+        "Generation, or end the claim."
     )
 
 
 def _why_not(claim: FiledClaim) -> str:
-    if claim.doubt:
-        return claim.doubt
     if claim.eligibility is None:
         return "nobody has decided what they are."
     return f"they are {_ELIGIBILITY_WORDS.get(claim.eligibility, claim.eligibility)}."

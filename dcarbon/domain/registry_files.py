@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,10 +32,6 @@ class FileRow:
     wh: int
     is_adjustment: bool = False
     """``wh`` is then the full corrected total, never the difference."""
-
-
-def month_end(month: date) -> date:
-    return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
 def generator_number(file: FileFormat, registry_id: str) -> str:

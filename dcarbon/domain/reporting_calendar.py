@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from dcarbon.domain.calendar import month_end
 from dcarbon.domain.registries import RegistryProfile, Source, windows_for
-from dcarbon.domain.registry_files import month_end
 
 
 @dataclass(frozen=True, slots=True)

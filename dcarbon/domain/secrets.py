@@ -1,10 +1,12 @@
 """A value that must never be seen: tokens, client secrets, API keys.
 
-What does not belong here is how secrets are sealed for storage; this is only their shape in memory.
+What does not belong here is how secrets are sealed for storage; this is only their shape in memory,
+and what is kept of those that we gave out ourselves.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import NoReturn, Self, final
 
@@ -57,3 +59,11 @@ class Secret:
     def __reduce__(self) -> NoReturn:
         msg = "secrets do not travel: reveal and seal this one where it is needed"
         raise TypeError(msg)
+
+
+def hashed(secret: str) -> bytes:
+    """Return the SHA-256 by which a secret that we gave out is found again.
+
+    It has 256 random bits: a plain hash is enough, nobody can search for it. Any text has one.
+    """
+    return hashlib.sha256(secret.encode(errors="replace")).digest()

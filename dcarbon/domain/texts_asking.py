@@ -97,6 +97,11 @@ ASKING: Mapping[str, Text] = {
         "Run: dcarbon audit verify. It names the entries. Keep a copy of the database as it is now "
         "before anything else, and find out who can reach it as its owner.",
     ),
+    "audit_log_whole": Text(
+        "The audit log is whole",
+        "Every entry is as it was written: there is nothing to accept.",
+        "To keep its head of now: dcarbon audit head.",
+    ),
     "audit_heads_unreadable": Text(
         "The kept heads of the audit log cannot be used",
         "The file that proves the audit log cannot be read or written.",
@@ -266,7 +271,7 @@ ASKING: Mapping[str, Text] = {
     "operator_needed": Text(
         "The operator does this",
         "The operator of this facility authorizes the utility.",
-        "Please invite the operator, or take the role Owner + Operator.",
+        "Please ask the operator, or invite one.",
     ),
     "owner_needed": Text(
         "The owner does this",
@@ -357,7 +362,7 @@ ASKING: Mapping[str, Text] = {
     "invited_already_here": Text(
         "This person is here already",
         "This person has a role at this facility already.",
-        "If you operate it yourself, take the role Owner + Operator.",
+        "Please invite somebody else as operator.",
     ),
     # Requests.
     "invalid_input": Text(

@@ -216,7 +216,7 @@ AUTHORIZING: Mapping[str, Text] = {
     "nobody_may_authorize": Text(
         "Nobody can authorize this facility",
         "Nobody at this facility may authorize its utility, so nobody was asked.",
-        "The owner invites an operator, or takes the role Owner + Operator.",
+        "The owner has to invite an operator.",
     ),
     "reason_needed": Text(
         "A reason is needed",

@@ -6,11 +6,9 @@ Both protocols end here, so storage and services know one shape only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dcarbon.domain.flows import Commodity, Direction, Measure, Unit
 
@@ -100,17 +98,3 @@ class ParsedPayload:
     written, and whoever imports decides (green-button reference 5.6)."""
     contents: Mapping[str, int] = field(default_factory=dict)
     """How many resources of each kind the payload holds, by the protocol's word for the kind."""
-
-
-def clip(payload: ParsedPayload, start: datetime, end: datetime) -> ParsedPayload:
-    """Return the payload with only the readings that begin in ``[start, end)``.
-
-    Providers may return whole objects that reach beyond what was asked for. Channels stay as they
-    are, so that a channel without readings still says that it was heard of.
-    """
-    column = payload.readings["start"]
-    unit = column.type
-    inside = pc.and_(
-        pc.greater_equal(column, pa.scalar(start, unit)), pc.less(column, pa.scalar(end, unit))
-    )
-    return replace(payload, readings=payload.readings.filter(inside))

@@ -100,20 +100,14 @@ class UtilityProfile:
     client_auth: ClientAuth = ClientAuth.BASIC
     token_style: TokenStyle = TokenStyle.BODY
     needs_client_certificate: bool = False
-    needs_client_token: bool = False
     accepts_pkce: bool = False
     limits: RateLimits = field(default_factory=RateLimits)
     history_limit_days: int | None = None
     """How far back the utility has data; ``None``: unknown."""
-    data_delay_days: int = 1
-    """Days until a day's data are first there."""
-    data_kept_days: int | None = None
-    """Days that a day's data stay there after having been announced; ``None``: no limit known."""
     request_window_days: int | None = None
     """Most days to ask for at once; ``None``: the whole range."""
     page_size: int | None = None
     """Entries a page, where start-index and max-results are understood; ``None``: not sent."""
-    code_life_s: int = 600
     access_token_life_s: int = 3600
     """Used where a token answer does not say it."""
     refresh_token_life_days: int | None = None
@@ -277,17 +271,13 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "client_auth": _one_of(ClientAuth),
     "token_style": _one_of(TokenStyle),
     "needs_client_certificate": _flag,
-    "needs_client_token": _flag,
     "accepts_pkce": _flag,
     "per_second": _optional_count,
     "per_hour": _optional_count,
     "per_day": _optional_count,
     "history_limit_days": _optional_count,
-    "data_delay_days": _count,
-    "data_kept_days": _optional_count,
     "request_window_days": _optional_count,
     "page_size": _optional_count,
-    "code_life_s": _count,
     "access_token_life_s": _count,
     "refresh_token_life_days": _optional_count,
     "time_zone": _zone,

@@ -41,13 +41,9 @@ _PGE = UtilityProfile(
     scope="",
     sends_scope=False,
     needs_client_certificate=True,
-    needs_client_token=True,
     limits=RateLimits(per_second=1, per_hour=2_000, per_day=20_000),
     history_limit_days=1461,  # 48 months
-    data_delay_days=1,
-    data_kept_days=5,
     request_window_days=31,  # live clients use windows of one month
-    code_life_s=600,
     access_token_life_s=3600,
     refresh_token_life_days=365,
     quirks=frozenset(
@@ -87,15 +83,11 @@ _IOU_UNCONFIRMED = frozenset(
         "scope",
         "sends_scope",
         "token_style",
-        "needs_client_token",
         "accepts_pkce",
         "limits",
         "history_limit_days",
-        "data_delay_days",
-        "data_kept_days",
         "request_window_days",
         "page_size",
-        "code_life_s",
         "access_token_life_s",
         "refresh_token_life_days",
     }
@@ -112,7 +104,6 @@ _SCE = UtilityProfile(
     resource_url="https://sce.invalid/DataCustodian/espi/1_1/resource",
     scope=_IOU_SCOPE,
     needs_client_certificate=True,
-    needs_client_token=True,
     # Slow on purpose until the real number is known.
     limits=RateLimits(per_second=1),
     quirks=frozenset({Quirk.LEGACY_SCOPE_SCREENS, Quirk.BULK_FILES}),
@@ -151,10 +142,9 @@ _UTILITYAPI = UtilityProfile(
     limits=RateLimits(per_second=50),
     history_limit_days=1096,  # 36 months of collection
     # Clients report 24 to 48 hours; "missing" means nothing before the third day.
-    data_delay_days=2,
     request_window_days=None,
     # Offsets stand in the data; the zone only says when a meter day begins.
-    unconfirmed=frozenset({"time_zone", "data_delay_days"}),
+    unconfirmed=frozenset({"time_zone"}),
     sources=("utilityapi.com/docs", "utilityapi reference, sections 2, 3, 11, 21"),
 )
 

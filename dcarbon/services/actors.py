@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 
@@ -14,6 +15,8 @@ class Actor:
     is_admin: bool = False
     ip: str | None = None
     scopes: frozenset[str] = frozenset()
+    good_until: datetime | None = None
+    """When the API token of the request ends; ``None`` for one without end, and without one."""
 
     @property
     def kind(self) -> str:

@@ -1,4 +1,4 @@
-"""What administrators are told by mail."""
+"""Who administers, and what administrators are told by mail."""
 
 from __future__ import annotations
 
@@ -9,13 +9,26 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dcarbon.db.people import Person
-from dcarbon.domain.errors import InvalidInput
+from dcarbon.db.people import Person, person_by_email
+from dcarbon.domain.errors import InvalidInput, NotFound
 from dcarbon.services import mails
+from dcarbon.services.actors import Actor
 from dcarbon.services.runtime import Runtime
 
 FAILED_RUN_AGAIN_AFTER = timedelta(hours=1)
 """The same job failing again is told after this long at the soonest."""
+
+
+def by_email(runtime: Runtime, email: str) -> Actor:
+    """Return the administrator with this address, who answers for a change in the audit log.
+
+    Raises :class:`NotFound` (``no_such_administrator``).
+    """
+    with runtime.sessions() as session:
+        person = person_by_email(session, email)
+    if person is None or not person.is_admin:
+        raise NotFound("no administrator has this address", code="no_such_administrator")
+    return Actor(person.id, is_admin=True)
 
 
 def tell_of_failed_run(

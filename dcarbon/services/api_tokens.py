@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from dcarbon.db.engine import Sessions, read_alone
 from dcarbon.db.people import ApiToken, Person
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import InvalidInput, NotFound
+from dcarbon.domain.secrets import hashed
 from dcarbon.services import audit
 from dcarbon.services.actors import Actor
 
@@ -36,6 +36,7 @@ def create(
 ) -> tuple[ApiToken, str]:
     """Make a token and return it with its secret, which nobody can read again.
 
+    It ends with the token that asks for it, if not before (``expires_at``).
     Raises :class:`NotFound` for an unknown person, or another one than the actor unless an admin
     asks; :class:`InvalidInput` for a wrong scope or name.
     """
@@ -44,6 +45,7 @@ def create(
             "token needs a name and known scopes",
             display_message="A token needs a name, and the scopes read, write or both.",
         )
+    ends = [at for at in (expires_at, actor.good_until) if at is not None]
     secret = PREFIX + secrets.token_urlsafe(32)
     with sessions.begin() as session:
         is_own = actor.is_admin or person_id == actor.person_id
@@ -52,10 +54,10 @@ def create(
         token = ApiToken(
             person_id=person_id,
             name=name.strip(),
-            secret_hash=_hash(secret),
+            secret_hash=hashed(secret),
             scopes=list(scopes),
             created_at=now,
-            expires_at=expires_at,
+            expires_at=min(ends, default=None),
         )
         session.add(token)
         session.flush()
@@ -65,11 +67,21 @@ def create(
     return token, secret
 
 
+def require_own(scopes: Iterable[str], *, actor: Actor) -> None:
+    """Raise :class:`InvalidInput` (``scope_not_yours``) for scopes that the actor does not have."""
+    if not actor.scopes.issuperset(scopes):
+        raise InvalidInput(
+            "more than the asker has",
+            code="scope_not_yours",
+            display_message="A token cannot allow more than the one that asks for it.",
+        )
+
+
 def authenticate(sessions: Sessions, secret: str, *, now: datetime, ip: str | None) -> Actor | None:
     """Return who holds this secret, ``None`` when it is unknown, revoked or expired."""
     with sessions() as session:
         read_alone(session)
-        found = people.token_by_hash(session, _hash(secret))
+        found = people.token_by_hash(session, hashed(secret))
     if found is None:
         return None
     token, person = found
@@ -79,7 +91,13 @@ def authenticate(sessions: Sessions, secret: str, *, now: datetime, ip: str | No
         with sessions.begin() as session:
             used = update(ApiToken).where(ApiToken.id == token.id)
             session.execute(used.values(last_used_at=now))
-    return Actor(person.id, is_admin=person.is_admin, ip=ip, scopes=frozenset(token.scopes))
+    return Actor(
+        person.id,
+        is_admin=person.is_admin,
+        ip=ip,
+        scopes=frozenset(token.scopes),
+        good_until=token.expires_at,
+    )
 
 
 def working(session: Session, *, actor: Actor, now: datetime) -> Sequence[ApiToken]:
@@ -101,8 +119,3 @@ def revoke(sessions: Sessions, token_id: UUID, *, actor: Actor, now: datetime) -
             audit.record(
                 session, AuditEvent.API_TOKEN_REVOKED, actor=actor, at=now, token=str(token.id)
             )
-
-
-def _hash(secret: str) -> bytes:
-    # The secret has 256 random bits: a plain hash is enough, nobody can search for it.
-    return hashlib.sha256(secret.encode()).digest()

@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession
@@ -38,6 +38,7 @@ def authorized_by_tokens(runtime: Runtime, attempt: Attempt, tokens: TokenSet) -
 
     def write(session: Session) -> bool:
         row = session.get_one(Authorization, attempt.authorization_id, with_for_update=True)
+        _never_failed(session, attempt)
         grants.store(session, runtime.keys, row.id, tokens, now=now)
         row.granted_scope = tokens.scope
         row.resource_uri = tokens.resource_uri
@@ -115,7 +116,7 @@ def mark_failed(
         row.reason_code, row.reason = error.code, error.display_message
         url = runtime.settings.public_url
         notices.authorization_failed(session, row, error, actor=actor, public_url=url, now=now)
-    _show(session, row)
+    endings.show(session, row)
     audit.record(
         session,
         AuditEvent.AUTHORIZATION_FAILED,
@@ -135,7 +136,7 @@ def mark_expired(
         return
     row.status, row.status_at = AuthStatus.EXPIRED, now
     row.reason_code, row.reason = error.code, error.display_message
-    _show(session, row)
+    endings.show(session, row)
     audit.record(
         session,
         AuditEvent.AUTHORIZATION_EXPIRED,
@@ -160,6 +161,16 @@ def mark_revoked(
     notices.access_ended(session, row, by="provider", public_url=url, now=now)
 
 
+def _never_failed(session: Session, attempt: Attempt) -> None:
+    """Forget that an attempt was given up on, where the utility took very long to answer."""
+    row = AuthorizationSession
+    session.execute(
+        update(row)
+        .where(row.id == attempt.session_id, row.error_code.is_not(None))
+        .values(error_code=None, error_message=None)
+    )
+
+
 def _authorize(
     session: Session, row: Authorization, external_id: str | None, *, actor: Actor, now: datetime
 ) -> bool:
@@ -170,7 +181,7 @@ def _authorize(
     """
     facility = session.get_one(Facility, row.facility_id, with_for_update=True)
     row.external_id = external_id
-    if row.status == AuthStatus.REVOKED or _is_taken(session, row):
+    if row.status == AuthStatus.REVOKED or is_another_in_force(session, row):
         _end_again(session, row, actor=actor, now=now)
         return False
     if row.status == AuthStatus.FAILED:
@@ -197,14 +208,7 @@ def _authorize(
     return True
 
 
-def _show(session: Session, row: Authorization) -> None:
-    """Let the facility show this authorization's status, if that is the one it speaks of."""
-    facility = session.get_one(Facility, row.facility_id)
-    if (facility.auth_method, facility.auth_provider) == (row.method, row.utility):
-        facility.auth_status = row.status
-
-
-def _is_taken(session: Session, row: Authorization) -> bool:
+def is_another_in_force(session: Session, row: Authorization) -> bool:
     """Is another authorization of the same facility in force?"""
     other = select(Authorization.id).where(
         Authorization.facility_id == row.facility_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +19,7 @@ from dcarbon.db.base import new_id
 from dcarbon.db.facilities import Facility
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import AuthorizationDeclined, InvalidTransition
+from dcarbon.domain.secrets import hashed
 from dcarbon.domain.states import AuthMethod, AuthStatus
 from dcarbon.services import audit, consent, facilities
 from dcarbon.services.actors import Actor
@@ -63,7 +63,7 @@ def open_attempt(
         if authorization.status == AuthStatus.FAILED:
             authorization.status = AuthStatus.PENDING
             authorization.status_at = now
-        authorization.reason_code = authorization.reason = None
+            authorization.reason_code = authorization.reason = None
         row = AuthorizationSession(
             id=new_id(),
             authorization_id=authorization.id,
@@ -132,10 +132,6 @@ def remember_referral(runtime: Runtime, session_id: UUID, referral: str) -> None
 def expired() -> AuthorizationDeclined:
     """Return the error of an attempt nobody finished in time."""
     return _refused("state_expired")
-
-
-def hashed(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
 
 
 def _authorization(

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession
 from dcarbon.db.facilities import Facility
-from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain.errors import (
     AuthorizationDeclined,
     ClientCredentialsRejected,
@@ -273,21 +272,12 @@ def session_status(
         if row.consumed_at is None and row.expires_at <= runtime.now():
             late = attempts.expired()
             return SessionStatus("failed", authorization.provider, late.code, late.display_message)
-        order = session.scalar(
-            select(WorkOrder)
-            .where(
-                WorkOrder.authorization_id == authorization.id,
-                WorkOrder.kind.in_(("collect", "repull")),
-            )
-            .order_by(WorkOrder.id.desc())
-            .limit(1)
-        )
         return SessionStatus(
             authorization.status,
             authorization.provider,
             authorization.reason_code,
             authorization.reason,
-            work.progress_of(order),
+            work.progress_of(work.latest_collection(session, authorization.id)),
         )
 
 

@@ -21,6 +21,7 @@ from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain.bulk_actions import MOST, BulkKind, Effect
 from dcarbon.domain.errors import InvalidInput, InvalidTransition
 from dcarbon.domain.states import AuthMethod, AuthStatus, SyncHealth
+from dcarbon.services import work
 from dcarbon.services.actors import Actor
 from dcarbon.services.authorization_lists import ListedAuthorization, require_admin, shown
 from dcarbon.services.facilities import MAY_AUTHORIZE
@@ -122,7 +123,7 @@ def _retries(session: Session, rows: Sequence[Authorization], *, now: datetime) 
         session.scalars(
             select(WorkOrder.authorization_id).where(
                 WorkOrder.authorization_id.in_(ids),
-                WorkOrder.kind.in_(("collect", "repull")),
+                WorkOrder.kind.in_(work.COLLECTING),
                 WorkOrder.done_at.is_(None),
             )
         )

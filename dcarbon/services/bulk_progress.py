@@ -19,6 +19,7 @@ from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain.admin_status import AdminStatus
 from dcarbon.domain.bulk_actions import IN_MOTION, BulkKind, Effect, Stage
 from dcarbon.domain.errors import NotFound
+from dcarbon.services import work
 from dcarbon.services.actors import Actor
 from dcarbon.services.authorization_endings import ENDED
 from dcarbon.services.authorization_lists import ListedAuthorization, require_admin, shown
@@ -97,7 +98,7 @@ def unfinished(session: Session, *, actor: Actor) -> Sequence[BulkAction]:
 def _open_orders(
     session: Session, kind: str, authorization_ids: Sequence[UUID]
 ) -> dict[UUID, WorkOrder]:
-    kinds = ("revoke",) if kind == BulkKind.REVOKE else ("collect", "repull")
+    kinds = ("revoke",) if kind == BulkKind.REVOKE else work.COLLECTING
     rows = session.scalars(
         select(WorkOrder)
         .where(

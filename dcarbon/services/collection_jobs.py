@@ -8,17 +8,17 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dcarbon.db import shard_syncs
 from dcarbon.db.authorizations import Authorization
-from dcarbon.db.meters import Meter, MeterChannel, Series
 from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain import pieces
 from dcarbon.domain.errors import NotFound
 from dcarbon.domain.pieces import Window
 from dcarbon.providers.profile import UtilityProfile
-from dcarbon.services import work
+from dcarbon.services import landed, work
 from dcarbon.services.runtime import Runtime
 
 DAILY = "daily:"
@@ -193,7 +193,7 @@ def _order(
             WorkOrder.authorization_id == authorization_id,
             WorkOrder.done_at.is_(None),
             WorkOrder.not_before <= now,
-            WorkOrder.kind.in_(("collect", "repull")),
+            WorkOrder.kind.in_(work.COLLECTING),
         )
         .order_by(WorkOrder.id)
         .limit(1)
@@ -203,7 +203,7 @@ def _order(
 def _default_start(
     session: Session, runtime: Runtime, authorization: Authorization, profile: UtilityProfile
 ) -> datetime:
-    """The newest reading less the overlap; the first time, the history of settings.
+    """Where its readings end less the overlap; the first time, the history of settings.
 
     A history that was broken off, as by a consent that ended, is taken up where it began.
     """
@@ -212,15 +212,10 @@ def _default_start(
     oldest = now - timedelta(days=min(settings.history_days, limit or settings.history_days))
     if authorization.last_sync is None:
         return oldest
-    newest = session.scalar(
-        select(func.min(Series.last_end))
-        .join(MeterChannel, MeterChannel.id == Series.channel_id)
-        .join(Meter, Meter.id == MeterChannel.meter_id)
-        .where(Meter.authorization_id == authorization.id, Series.last_end.is_not(None))
-    )
-    if newest is None:
+    reached = shard_syncs.reached_of(session, authorization.id, ended_after=landed.GIVEN_UP_AFTER)
+    if reached is None:
         return oldest
-    usual = max(oldest, newest - timedelta(days=settings.overlap_days))
+    usual = max(oldest, reached - timedelta(days=settings.overlap_days))
     return min(usual, _broken_off(session, authorization.id) or usual)
 
 

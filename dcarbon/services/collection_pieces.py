@@ -19,6 +19,7 @@ from dcarbon.services import (
     fetching_green_button,
     fetching_utilityapi,
     ingestion,
+    readings_storing,
     work,
 )
 from dcarbon.services.collection_jobs import Asked, Job
@@ -101,6 +102,7 @@ def _read(
 
 def _count(runtime: Runtime, job: Job, place: int) -> None:
     with runtime.sessions.begin() as session:
+        readings_storing.lock(session, {job.authorization.facility_id})
         meters = collection_totals.meters_of(session, job.authorization.id)
         piece, now = job.pieces[place], runtime.now()
         collection_totals.cover(session, meters, piece, all_read=False, now=now)

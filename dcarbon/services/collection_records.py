@@ -28,7 +28,14 @@ from dcarbon.domain.errors import (
 )
 from dcarbon.domain.pieces import Window
 from dcarbon.domain.states import AuthStatus, SyncHealth
-from dcarbon.services import audit, authorization_records, collection_jobs, collection_totals, work
+from dcarbon.services import (
+    audit,
+    authorization_records,
+    collection_jobs,
+    collection_totals,
+    readings_storing,
+    work,
+)
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.collection_jobs import Job
 from dcarbon.services.collection_totals import Totals
@@ -61,8 +68,7 @@ def finished(runtime: Runtime, job: Job, counts: Counts) -> Totals:
     row = job.authorization
     with runtime.sessions.begin() as session:
         meters = _record_pieces(session, job, counts, now=now)
-        ids = [meter.id for meter in meters]
-        totals = collection_totals.total(session, row.id, ids, job.window)
+        totals = collection_totals.total(session, collection_totals.zones_of(meters), job.window)
         _close_attempt(session, job, counts, now=now)
         _synced(session, job, now=now)
         _close(session, job, "done", now)
@@ -88,8 +94,7 @@ def waiting(runtime: Runtime, job: Job, wait: Waiting, counts: Counts) -> Totals
     now = runtime.now()
     with runtime.sessions.begin() as session:
         meters = _record_pieces(session, job, counts, now=now)
-        ids = [meter.id for meter in meters]
-        totals = collection_totals.total(session, job.authorization.id, ids, job.window)
+        totals = collection_totals.total(session, collection_totals.zones_of(meters), job.window)
         again_at = wait.again_at
         if wait.is_polled:
             again_at = max(again_at, now + work.look_again(job.order_attempts))
@@ -154,7 +159,11 @@ def _stop(
 
 
 def _record_pieces(session: Session, job: Job, counts: Counts, *, now: datetime) -> Sequence[Meter]:
-    """Bring coverage up to date over the pieces that were asked for; return the meters."""
+    """Bring coverage up to date over the pieces that were asked for; return the meters.
+
+    Takes the facility's lock: who stores readings meanwhile counts before or after this.
+    """
+    readings_storing.lock(session, {job.authorization.facility_id})
     meters = collection_totals.meters_of(session, job.authorization.id)
     for asked in job.asked:
         fresh = [

@@ -10,12 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from sqlalchemy import ARRAY, Uuid, any_, literal, select
 from sqlalchemy.orm import Session
 
@@ -24,14 +22,13 @@ from dcarbon.db import coverage_days
 from dcarbon.db.authorizations import Authorization
 from dcarbon.db.base import new_id
 from dcarbon.db.coverage_days import Counted, ToCount
-from dcarbon.db.interval_days_reading import Columns
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import NotFound
 from dcarbon.domain.pieces import Window
-from dcarbon.services import audit, collection_jobs, collection_totals, work
+from dcarbon.services import audit, collection_jobs, collection_totals, readings_storing, work
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.collection_jobs import Job
-from dcarbon.services.collection_totals import WH_PER_KWH, Totals
+from dcarbon.services.collection_totals import Totals
 from dcarbon.services.fetching import EVERY_METER
 from dcarbon.services.runtime import Runtime
 
@@ -48,7 +45,8 @@ from unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])
      as w(id, authorization_id, run_id, sync_key)
 """
 _METERS = """
-select authorization_id, id, external_id, time_zone from meters where authorization_id = any(%s)
+select authorization_id, id, external_id, time_zone from meters
+where authorization_id = any(%s) order by id
 """
 _CLOSE = """
 update sync_attempts t
@@ -133,6 +131,8 @@ def _finish(runtime: Runtime, endings: Sequence[_Ending]) -> list[Totals]:
     ids = sorted(one.job.authorization.id for one in endings)
     facilities = sorted(one.job.authorization.facility_id for one in endings)
     with runtime.sessions.begin() as session:
+        # Whoever changes the readings meanwhile counts the days before or after this, never beside.
+        readings_storing.lock(session, set(facilities))
         meters = _meters(session, ids)
         totals = _counted(session, endings, meters, now=now)
         connection = bc.connection_of(session)
@@ -202,13 +202,10 @@ def _total(
 ) -> Totals:
     """Sum what was read for counting; of a window in pieces only some of it was."""
     if job.pieces != (job.window,) or len(counted) != len(meters):
-        meter_ids = [meter.id for meter in meters]
-        return collection_totals.total(session, job.authorization.id, meter_ids, job.window)
-    energy = {"delivered": Decimal(0), "received": Decimal(0)}
-    for channel in (channel for each in counted for channel in each.channels):
-        if channel.unit == "Wh" and channel.direction in energy:
-            sums = (_sum(series.readings, job.window) for series in channel.series)
-            energy[channel.direction] += sum(sums, Decimal(0)) / WH_PER_KWH
+        zones = {meter.id: ZoneInfo(meter.time_zone) for meter in meters}
+        return collection_totals.total(session, zones, job.window)
+    channels = (channel for each in counted for channel in each.channels)
+    energy = collection_totals.energy_kwh(channels, job.window)
     return Totals(
         meters=len(meters),
         delivered_kwh=energy["delivered"],
@@ -216,13 +213,6 @@ def _total(
         covered_days=sum(each.summary.covered for each in counted),
         due_days=sum(each.summary.due for each in counted),
     )
-
-
-def _sum(readings: Columns, window: Window) -> Decimal:
-    """Add up readings that start in the window, in the channel's unit."""
-    start, end = (int(moment.timestamp()) for moment in window)
-    chosen = readings.value[(readings.start >= start) & (readings.start < end)]
-    return Decimal(int(np.sum(chosen, dtype=object))).scaleb(readings.exponent)
 
 
 def _entry(one: _Ending, totals: Totals, *, now: datetime) -> Any:

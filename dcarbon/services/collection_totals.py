@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, text
+import numpy as np
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dcarbon.db import coverage_days
 from dcarbon.db.coverage_days import ToCount
+from dcarbon.db.coverage_reading import ChannelSeries, channels_of_meters
+from dcarbon.db.interval_days_reading import Columns, one_line
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
+from dcarbon.domain.calendar import day_bounds, local_days
+from dcarbon.domain.errors import ContractViolation
 from dcarbon.domain.pieces import Window
 
-# Summed as integers per exponent, not through the view ``intervals``, which makes a numeric of each
-# reading. The series are an array: joined instead, everybody's days of the window are read.
-_ENERGY = text("""
-    with mine as materialized (
-        select s.id, s.interval_s, c.direction
-        from series s
-        join meter_channels c on c.id = s.channel_id
-        join meters m on m.id = c.meter_id
-        where m.authorization_id = :authorization and c.unit = 'Wh' and c.measure = 'usage'
-    )
-    select mine.direction, d.exponent, sum(coalesce(r.wide, r.value))
-    from interval_days d
-    join mine on mine.id = d.series_id
-    cross join lateral unnest(d.readings, d.wide_readings) with ordinality as r(value, wide, slot)
-    where d.series_id = any(array(select id from mine))
-      and d.utc_day between cast(:first as date) and cast(:last as date)
-      and extract(epoch from d.utc_day)::bigint + (r.slot - 1) * mine.interval_s >= :start_s
-      and extract(epoch from d.utc_day)::bigint + (r.slot - 1) * mine.interval_s < :end_s
-    group by 1, 2
-    union all
-    select mine.direction, p.exponent, sum(p.value)
-    from period_readings p
-    join mine on mine.id = p.series_id
-    where p.series_id = any(array(select id from mine))
-      and p.start_at >= to_timestamp(:start_s) and p.start_at < to_timestamp(:end_s)
-    group by 1, 2
-""")
 WH_PER_KWH = 1000
 
 
@@ -59,7 +39,13 @@ class Totals:
 
 
 def meters_of(session: Session, authorization_id: UUID) -> Sequence[Meter]:
-    return session.scalars(select(Meter).where(Meter.authorization_id == authorization_id)).all()
+    """Return the meters of an authorization, always in the same order."""
+    owned = select(Meter).where(Meter.authorization_id == authorization_id)
+    return session.scalars(owned.order_by(Meter.id)).all()
+
+
+def zones_of(meters: Iterable[Meter]) -> dict[UUID, ZoneInfo]:
+    return {meter.id: ZoneInfo(meter.time_zone) for meter in meters}
 
 
 def cover(
@@ -73,59 +59,88 @@ def cover(
     coverage_days.update_several(session, asked, now=now)
 
 
-def total(
-    session: Session, authorization_id: UUID, meter_ids: Sequence[UUID], window: Window
-) -> Totals:
-    """Sum what is stored in the window."""
-    energy = _energy(session, authorization_id, window)
-    days = coverage_days.summary(
-        session,
-        first_day=window[0].date(),
-        last_day=window[1].date(),
-        meter_ids=meter_ids,
-    )
-    return Totals(
-        meters=len(meter_ids),
-        delivered_kwh=energy.get("delivered", Decimal(0)),
-        received_kwh=energy.get("received", Decimal(0)),
-        covered_days=days.covered,
-        due_days=days.due,
-    )
+def total(session: Session, zones: Mapping[UUID, ZoneInfo], window: Window) -> Totals:
+    """Sum what is stored in the window, for meters with their time zones."""
+    delivered_kwh = received_kwh = Decimal(0)
+    covered = due = 0
+    for several in _by_local_days(zones, window):
+        days = coverage_days.summary(
+            session, first_day=several.first, last_day=several.last, meter_ids=several.meter_ids
+        )
+        covered, due = covered + days.covered, due + days.due
+        # One meter at a time: an order may have asked for years.
+        for meter_id in several.meter_ids:
+            channels = channels_of_meters(session, {meter_id: several.bounds})[meter_id]
+            energy = energy_kwh(channels, window)
+            delivered_kwh += energy["delivered"]
+            received_kwh += energy["received"]
+    return Totals(len(zones), delivered_kwh, received_kwh, covered, due)
+
+
+def energy_kwh(channels: Iterable[ChannelSeries], window: Window) -> dict[str, Decimal]:
+    """Add up the electricity that starts in the window, ``delivered`` and ``received``.
+
+    No time of a channel counts twice: see ``one_line``.
+    """
+    found = {"delivered": Decimal(0), "received": Decimal(0)}
+    for channel in channels:
+        if channel.unit == "Wh" and channel.direction in found:
+            found[channel.direction] += _sum(_line(channel), window) / WH_PER_KWH
+    return found
 
 
 def days_with_readings(
     session: Session, meters: Sequence[Meter], window: Window
 ) -> dict[UUID, int]:
     """Return for each meter how many local days of the window have readings."""
-    rows = session.execute(
-        select(MeterChannel.meter_id, func.count(CoverageDay.meter_day.distinct()))
-        .join(CoverageDay, CoverageDay.channel_id == MeterChannel.id)
-        .where(
-            MeterChannel.meter_id.in_([meter.id for meter in meters]),
-            CoverageDay.present > 0,
-            CoverageDay.meter_day.between(window[0].date(), window[1].date()),
+    found = dict.fromkeys((meter.id for meter in meters), 0)
+    for several in _by_local_days(zones_of(meters), window):
+        counted = (
+            select(MeterChannel.meter_id, func.count(CoverageDay.meter_day.distinct()))
+            .join(CoverageDay, CoverageDay.channel_id == MeterChannel.id)
+            .where(
+                MeterChannel.meter_id.in_(several.meter_ids),
+                CoverageDay.present > 0,
+                CoverageDay.meter_day.between(several.first, several.last),
+            )
+            .group_by(MeterChannel.meter_id)
         )
-        .group_by(MeterChannel.meter_id)
-    )
-    counted = {row[0]: row[1] for row in rows}
-    return {meter.id: counted.get(meter.id, 0) for meter in meters}
-
-
-def _energy(session: Session, authorization_id: UUID, window: Window) -> Mapping[str, Decimal]:
-    start, end = window
-    rows = session.execute(
-        _ENERGY,
-        {
-            "authorization": authorization_id,
-            "first": start.date(),
-            "last": end.date(),
-            "start_s": int(start.timestamp()),
-            "end_s": int(end.timestamp()),
-        },
-    )
-    found: dict[str, Decimal] = {}
-    for direction, exponent, value in rows:
-        if value is not None:
-            energy_kwh = Decimal(value).scaleb(exponent) / WH_PER_KWH
-            found[direction] = found.get(direction, Decimal(0)) + energy_kwh
+        for meter_id, number in session.execute(counted):
+            found[meter_id] = number
     return found
+
+
+class _LocalDays(NamedTuple):
+    """The local days that a window touches, both included, for the meters of one time zone."""
+
+    meter_ids: list[UUID]
+    first: date
+    last: date
+    bounds: Window
+    """Begin of the first and end of the last day."""
+
+
+def _by_local_days(zones: Mapping[UUID, ZoneInfo], window: Window) -> Iterator[_LocalDays]:
+    meter_ids: dict[ZoneInfo, list[UUID]] = defaultdict(list)
+    for meter_id, zone in zones.items():
+        meter_ids[zone].append(meter_id)
+    for zone, several in meter_ids.items():
+        if days := list(local_days(*window, zone)):
+            first, last = days[0], days[-1]
+            bounds = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
+            yield _LocalDays(several, first, last, bounds)
+
+
+def _line(channel: ChannelSeries) -> Columns:
+    """Return the readings of a channel with each time told once; none where they do not add up."""
+    try:
+        return one_line([one.readings for one in channel.series])
+    except ContractViolation:  # no common exponent: energy_lines derives nothing from it either
+        return Columns.empty()
+
+
+def _sum(readings: Columns, window: Window) -> Decimal:
+    """Add up readings that start in the window, in the channel's unit."""
+    start, end = (int(moment.timestamp()) for moment in window)
+    chosen = readings.value[(readings.start >= start) & (readings.start < end)]
+    return Decimal(int(np.sum(chosen, dtype=object))).scaleb(readings.exponent)

@@ -18,7 +18,7 @@ from dcarbon.db import reading_states
 from dcarbon.db.interval_days_reading import exponent_of, read_channels
 from dcarbon.db.meters import Series
 from dcarbon.db.reading_states import ReadingState, Stated
-from dcarbon.domain.calendar import DAY, day_bounds
+from dcarbon.domain.calendar import DAY, LONGEST_DAY_S, day_bounds
 from dcarbon.domain.errors import InvalidInput
 from dcarbon.domain.flows import Measure
 from dcarbon.domain.ranges import EARLIEST
@@ -28,7 +28,6 @@ from dcarbon.services.coverage_calendar import CalendarDay, ChannelDay
 from dcarbon.services.facility_meters import FacilityMeters
 from dcarbon.services.meters import ChannelView, MeterView
 from dcarbon.services.payload_views import PayloadView
-from dcarbon.services.reading_steps import LONGEST_DAY_S
 from dcarbon.settings import Settings
 
 

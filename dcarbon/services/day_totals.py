@@ -13,9 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from dcarbon.db.interval_days_reading import exponent_of
-from dcarbon.domain.calendar import DAY, day_bounds, local_days
+from dcarbon.domain.calendar import DAY, LONGEST_DAY_S, day_bounds, local_days
 from dcarbon.domain.ranges import TimeRange
-from dcarbon.services.reading_steps import LONGEST_DAY_S
 from dcarbon.services.shown_readings import placed
 
 

@@ -20,7 +20,7 @@ from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.domain.states import AuthStatus
 from dcarbon.services import erasure
 from dcarbon.services.erasure import Scope
-from dcarbon.services.notices import OWNERS
+from dcarbon.services.facilities import OWNERS
 
 
 @dataclass(frozen=True, slots=True)

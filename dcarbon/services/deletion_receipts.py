@@ -24,6 +24,7 @@ from dcarbon.db.deletions import DeletionRequest
 from dcarbon.domain import audit_proof
 from dcarbon.domain.deletion_words import COUNTED, KEPT
 from dcarbon.domain.errors import NotFound
+from dcarbon.domain.secrets import hashed
 from dcarbon.services.erasure import Erased
 
 FORMAT = "dcarbon-deletion-receipt-1"
@@ -157,11 +158,6 @@ def by_link(session: Session, secret: str) -> Receipt:
         raise NotFound("no such receipt")
     row = DeletionRequest
     return _read(session.scalar(select(row.receipt).where(row.link_hash == hashed(secret))))
-
-
-def hashed(secret: str) -> bytes:
-    # 256 random bits: a plain hash is enough, nobody can search for it.
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def kept_words(counts: Mapping[str, int]) -> str:

@@ -33,6 +33,7 @@ from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.deletion_words import DeletionState
 from dcarbon.domain.errors import InvalidInput, NotFound
+from dcarbon.domain.secrets import hashed
 from dcarbon.services import (
     audit,
     deletion_plans,
@@ -43,6 +44,7 @@ from dcarbon.services import (
     leave_takings,
     leaving_payloads,
     mails,
+    readings_storing,
 )
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.deletion_receipts import Told
@@ -139,6 +141,8 @@ def _erase(runtime: Runtime, deletion_id: UUID) -> None:
         erasure.hold(session)
         told = Told(row.erased["counts"])
         going = sorted(map(UUID, row.erased["facility_ids"]))
+        # All at once: one after the other, each would be waited for with what is erased in hand.
+        readings_storing.lock(session, going)
         entries = [_erase_facility(session, one, row, told, now=now) for one in going]
         row.erased = {**row.erased, **told.as_json()}
         row.state, row.erased_at = DeletionState.ERASED, now
@@ -202,7 +206,7 @@ def _finish(runtime: Runtime, deletion_id: UUID) -> None:
         receipt = deletion_receipts.written(row, done_at=now)
         digest = hashlib.sha256(receipt).hexdigest()
         secret = secrets.token_urlsafe(32)
-        row.receipt, row.link_hash = receipt, deletion_receipts.hashed(secret)
+        row.receipt, row.link_hash = receipt, hashed(secret)
         row.erased = {
             "counts": row.erased["counts"],
             "receipt_sha256": digest,

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from dcarbon.db import facilities
 from dcarbon.db.engine import Sessions
 from dcarbon.db.facilities import Facility, FacilityRole
+from dcarbon.db.people import Person
 from dcarbon.domain import facility_answers
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import AnswersInvalid, InvalidInput, NotFound
@@ -24,7 +25,8 @@ from dcarbon.services.runtime import Runtime
 
 MAY_AUTHORIZE = frozenset({"operator", "owner_operator"})
 """Roles that may authorise a utility; a plain owner invites an operator instead."""
-MAY_EDIT = frozenset({"owner", "owner_operator"})
+OWNERS = frozenset({"owner", "owner_operator"})
+MAY_EDIT = OWNERS
 """Roles that may change what is said of a facility, and invite an operator."""
 
 
@@ -57,13 +59,15 @@ def create(
 ) -> Facility:
     """Register a facility with one person in a role (the actor, unless an admin names another).
 
-    Raises :class:`InvalidInput` for an empty name, an unknown role, kind or time zone.
+    Raises :class:`InvalidInput` for an empty name, an unknown role, kind, time zone or person.
     """
     _require_sensible(details, account_kind=account_kind, role=role)
     owner = person_id if actor.is_admin and person_id else actor.person_id
     if owner is None:
         raise InvalidInput("a facility needs a person")
     with sessions.begin() as session:
+        if session.get(Person, owner) is None:
+            raise InvalidInput("unknown person", display_message="There is no person with this id.")
         return add(
             session,
             _columns(details),

@@ -25,14 +25,14 @@ from dcarbon.domain.coverage import CoverageState, worst
 from dcarbon.domain.states import AuthStatus
 from dcarbon.services import facilities
 from dcarbon.services.actors import Actor
-from dcarbon.services.facilities import MAY_AUTHORIZE, MAY_EDIT
+from dcarbon.services.facilities import MAY_AUTHORIZE, OWNERS
 
 COVERAGE_DAYS = 30
 LARGEST_PAGE = 100
 
 AsRole = Literal["owner", "operator", "any"]
 _ROLES: Mapping[str, frozenset[str] | None] = {
-    "owner": MAY_EDIT,
+    "owner": OWNERS,
     "operator": MAY_AUTHORIZE,
     "any": None,
 }
@@ -80,12 +80,6 @@ class FacilityCard:
     @property
     def is_authorized(self) -> bool:
         return self.auth_status == AuthStatus.AUTHORIZED
-
-    @property
-    def covered_days(self) -> int:
-        """Days of the last 30 on which every channel has all its readings."""
-        good = {CoverageState.COMPLETE, CoverageState.ESTIMATED, CoverageState.RESTATED}
-        return sum(state in good for _, state in self.coverage_30d)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from dcarbon.domain.errors import NotFound
 from dcarbon.domain.states import AuthStatus, SyncHealth
 from dcarbon.services import consent, facilities, facility_cards, meters, work
 from dcarbon.services.actors import Actor
+from dcarbon.services.authorization_endings import ENDING
 from dcarbon.services.consent import RenewalReason
 from dcarbon.services.facilities import MAY_EDIT
 from dcarbon.services.facility_cards import CardPage, FacilityCard, PendingInvitation
 from dcarbon.services.meters import MeterView
-from dcarbon.services.revocation import ENDING
 
 __all__ = [
     "AuthorizationView",
@@ -210,16 +210,7 @@ def _previous(session: Session, facility: Facility) -> PreviousAuthorization | N
 def _progress(session: Session, authorization: Authorization | None) -> Mapping[str, object]:
     if authorization is None:
         return {}
-    order = session.scalar(
-        select(WorkOrder)
-        .where(
-            WorkOrder.authorization_id == authorization.id,
-            WorkOrder.kind.in_(("collect", "repull")),
-        )
-        .order_by(WorkOrder.id.desc())
-        .limit(1)
-    )
-    return work.progress_of(order)
+    return work.progress_of(work.latest_collection(session, authorization.id))
 
 
 def _next_try_at(session: Session, authorization: Authorization | None) -> datetime | None:
@@ -228,7 +219,7 @@ def _next_try_at(session: Session, authorization: Authorization | None) -> datet
     return session.scalar(
         select(func.min(WorkOrder.not_before)).where(
             WorkOrder.authorization_id == authorization.id,
-            WorkOrder.kind.in_(("collect", "repull")),
+            WorkOrder.kind.in_(work.COLLECTING),
             WorkOrder.done_at.is_(None),
         )
     )

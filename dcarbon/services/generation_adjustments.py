@@ -21,9 +21,9 @@ from dcarbon.db.generating_units import GeneratingUnit
 from dcarbon.db.generation_reports import GenerationReport
 from dcarbon.domain import claim_words, registries
 from dcarbon.domain.audit_events import AuditEvent
+from dcarbon.domain.calendar import month_end
 from dcarbon.domain.errors import DCarbonError
 from dcarbon.domain.registries import Window, windows_for
-from dcarbon.domain.registry_files import month_end
 from dcarbon.services import (
     audit,
     generation_filing,

@@ -19,7 +19,7 @@ from dcarbon.db.generating_units import GeneratingUnit, MeterClaim
 from dcarbon.db.generation_reports import GenerationReport
 from dcarbon.db.meters import Meter
 from dcarbon.domain import registries, registry_files
-from dcarbon.domain.calendar import day_bounds
+from dcarbon.domain.calendar import day_bounds, month_end
 from dcarbon.domain.filings import (
     EarlierReport,
     FiledChannel,
@@ -30,8 +30,8 @@ from dcarbon.domain.filings import (
 )
 from dcarbon.domain.flows import Direction
 from dcarbon.domain.registries import RegistryProfile
-from dcarbon.domain.registry_files import FileRow, month_end
-from dcarbon.services import eligibility, meters, monthly_generation
+from dcarbon.domain.registry_files import FileRow
+from dcarbon.services import eligibility, meters, monthly_generation, physical_meters
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.eligibility import ChannelStanding, MeterStanding
 from dcarbon.services.monthly_generation import MonthOfGeneration
@@ -65,7 +65,7 @@ def gather(
     facts = _unit_facts(unit, facility)
     claims = generating_units.claims_of(session, unit.id, month, month_end(month))
     found = monthly_generation.of(session, unit.id, month, as_known_at=as_known_at)
-    filed = _claims(session, claims, now=now)
+    filed = _claims(session, claims, month, now=now)
     days = _days(found, filed)
     total = sum((day.wh for day in days), Decimal(0))
     rows = (_row(profile, facts, month, total, is_adjustment=corrects is not None),)
@@ -116,7 +116,7 @@ def _row(
 
 
 def _claims(
-    session: Session, claims: Sequence[MeterClaim], *, now: datetime
+    session: Session, claims: Sequence[MeterClaim], month: date, *, now: datetime
 ) -> tuple[FiledClaim, ...]:
     ids = {claim.meter_id for claim in claims}
     rows = {row.id: row for row in session.scalars(select(Meter).where(Meter.id.in_(ids)))}
@@ -126,9 +126,22 @@ def _claims(
     }
     layouts = {one.id: one for one in energy_layout.layouts(bc.connection_of(session), list(ids))}
     return tuple(
-        _claim(claim, rows[claim.meter_id], standing[claim.meter_id], layouts.get(claim.meter_id))
+        _claim(
+            claim,
+            rows[claim.meter_id],
+            standing[claim.meter_id],
+            layouts.get(claim.meter_id),
+            claimed_twice=_claimed_twice(session, claim, month),
+        )
         for claim in claims
     )
+
+
+def _claimed_twice(session: Session, claim: MeterClaim, month: date) -> str | None:
+    """Say, if so, that another claim counts the same meter on a day of this month."""
+    first, last = max(claim.first_day, month), month_end(month)
+    last = last if claim.last_day is None else min(claim.last_day, last)
+    return physical_meters.doubt(session, claim.meter_id, first, last)
 
 
 def _claim(
@@ -136,10 +149,14 @@ def _claim(
     meter: Meter,
     standing: MeterStanding,
     layout: energy_layout.MeterLayout | None,
+    *,
+    claimed_twice: str | None,
 ) -> FiledClaim:
     counting = [one for one in standing.channels if one.chosen == claim.basis]
     chosen = counting or [one for one in standing.channels if one.chosen is not None]
     best = chosen[0] if chosen else None
+    doubts = [one.doubt.sentence for one in chosen if one.doubt]
+    doubts += [claimed_twice] if claimed_twice else []
     return FiledClaim(
         meter_id=str(meter.id),
         meter=", ".join(meter.meter_numbers) or meter.external_id,
@@ -150,7 +167,7 @@ def _claim(
         last_day=claim.last_day,
         eligibility=best.chosen if best else None,
         channels=_channels(claim.basis, counting, layout),
-        doubt=best.doubt.sentence if best and best.doubt else "",
+        doubt=" ".join(dict.fromkeys(doubts)),
     )
 
 

@@ -19,7 +19,7 @@ from dcarbon.db.facilities import Facility
 from dcarbon.db.generating_units import GeneratingUnit, MeterClaim
 from dcarbon.db.generation_reports import GenerationReport, LedgerEntry
 from dcarbon.domain import registries, reporting_calendar
-from dcarbon.domain.registry_files import month_end
+from dcarbon.domain.calendar import month_end
 from dcarbon.domain.reporting_calendar import Deadline
 from dcarbon.services import (
     facilities,

@@ -5,7 +5,6 @@ Looking at a link never uses it up: mail scanners open links too. Sending is in 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -15,14 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcarbon.db import people as people_table
-from dcarbon.db.base import new_id
 from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.people import Person
 from dcarbon.db.registrations import Invitation
 from dcarbon.domain import texts
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import InvalidTransition
-from dcarbon.services import audit, facility_cards, mails, web_sessions
+from dcarbon.domain.secrets import hashed
+from dcarbon.services import audit, facility_cards, mails, people, web_sessions
 from dcarbon.services.actors import Actor
 from dcarbon.services.runtime import Runtime
 
@@ -52,6 +51,7 @@ class InvitedFacility:
     name: str
     address: str
     owner: str
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class InvitationState:
     expires_at: datetime | None = None
     is_new_person: bool = False
     """Accepting makes an account for this address."""
+    signs_in: bool = True
+    """Accepting signs the browser in: not for administrators."""
 
     @property
     def words(self) -> str | None:
@@ -93,6 +95,7 @@ def look(runtime: Runtime, secret: str) -> InvitationState:
         if state != "good":
             return InvitationState(state)
         facility = session.get_one(Facility, row.facility_id)
+        person = people_table.person_by_email(session, row.email)
         return InvitationState(
             state,
             facility=InvitedFacility(
@@ -100,10 +103,12 @@ def look(runtime: Runtime, secret: str) -> InvitationState:
                 facility.name,
                 facility_cards.address_of(facility),
                 called(session.get_one(Person, row.invited_by)),
+                facility.time_zone,
             ),
             email=row.email,
             expires_at=row.expires_at,
-            is_new_person=people_table.person_by_email(session, row.email) is None,
+            is_new_person=person is None,
+            signs_in=person is None or not person.is_admin,
         )
 
 
@@ -121,7 +126,7 @@ def accept(runtime: Runtime, secret: str, *, ip: str | None, user_agent: str | N
             raise InvitationRefused(
                 state, code=f"invitation_{state}", display_message=REFUSALS[state]
             )
-        person = _person(session, row.email, ip=ip, now=now)
+        person = people.reader_of(session, row.email, account_kind="commercial", ip=ip, now=now)
         row.accepted_at, row.accepted_by = now, person.id
         _give_role(session, row.facility_id, person.id, now=now)
         actor = Actor(person.id, ip=ip)
@@ -157,18 +162,6 @@ def _state(row: Invitation, *, now: datetime) -> State:
     return "expired" if row.expires_at <= now else "good"
 
 
-def _person(session: Session, email: str, *, ip: str | None, now: datetime) -> Person:
-    known = people_table.person_by_email(session, email)
-    if known is not None:
-        return known
-    person = Person(id=new_id(), email=email, name="", account_kind="commercial", is_admin=False)
-    session.add(person)
-    session.flush()
-    actor = Actor(person.id, ip=ip)
-    audit.record(session, AuditEvent.PERSON_CREATED, actor=actor, at=now, person=str(person.id))
-    return person
-
-
 def _give_role(session: Session, facility_id: UUID, person_id: UUID, *, now: datetime) -> None:
     held = session.get(FacilityRole, (facility_id, person_id))
     if held is None:
@@ -194,8 +187,3 @@ def _tell_owner(session: Session, row: Invitation, operator: Person, *, now: dat
 
 def called(person: Person) -> str:
     return person.name or person.email
-
-
-def hashed(secret: str) -> bytes:
-    # 256 random bits: a plain hash is enough, nobody can search for it.
-    return hashlib.sha256(secret.encode()).digest()

@@ -19,6 +19,7 @@ from dcarbon.db.people import Person
 from dcarbon.db.registrations import Invitation
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import InvalidInput, InvalidTransition, TooManyRequests
+from dcarbon.domain.secrets import hashed
 from dcarbon.domain.states import AuthStatus
 from dcarbon.services import audit, facilities, facility_cards, mails, people
 from dcarbon.services.actors import Actor
@@ -30,7 +31,6 @@ from dcarbon.services.invitation_links import (
     InvitedFacility,
     accept,
     called,
-    hashed,
     look,
 )
 from dcarbon.services.runtime import Runtime
@@ -47,6 +47,7 @@ __all__ = [
     "open_of",
     "resend",
     "withdraw",
+    "withdraw_open",
 ]
 
 _QUOTA_WINDOW = timedelta(hours=1)
@@ -63,7 +64,7 @@ def invite(runtime: Runtime, facility_id: UUID, *, email: str, actor: Actor) -> 
     """
     with runtime.sessions.begin() as session:
         facility = _facility_to_invite_for(session, facility_id, actor)
-        before = open_row(session, facility_id)
+        before = open_row(session, facility_id, lock=True)
         if before is not None and before.expires_at > runtime.now():
             raise InvalidTransition(
                 "an invitation is open",
@@ -91,22 +92,26 @@ def change_email(
 
 def withdraw(runtime: Runtime, facility_id: UUID, *, actor: Actor) -> None:
     """Take the open invitation back; none is fine too. Raises as :func:`invite`."""
-    now = runtime.now()
     with runtime.sessions.begin() as session:
         facilities.require_may_edit(session, facility_id, actor=actor)
-        row = open_row(session, facility_id)
-        if row is None:
-            return
-        _end(row, reason="withdrawn", now=now)
-        audit.record(
-            session,
-            AuditEvent.INVITATION_ENDED,
-            actor=actor,
-            at=now,
-            facility_id=facility_id,
-            invitation=str(row.id),
-            reason="withdrawn",
-        )
+        withdraw_open(session, facility_id, actor=actor, now=runtime.now())
+
+
+def withdraw_open(session: Session, facility_id: UUID, *, actor: Actor, now: datetime) -> None:
+    """Take the open invitation back, if there is one; the caller checked who may. No commit."""
+    row = open_row(session, facility_id, lock=True)
+    if row is None:
+        return
+    _end(row, reason="withdrawn", now=now)
+    audit.record(
+        session,
+        AuditEvent.INVITATION_ENDED,
+        actor=actor,
+        at=now,
+        facility_id=facility_id,
+        invitation=str(row.id),
+        reason="withdrawn",
+    )
 
 
 def open_of(session: Session, facility_id: UUID, *, now: datetime) -> PendingInvitation | None:
@@ -114,16 +119,13 @@ def open_of(session: Session, facility_id: UUID, *, now: datetime) -> PendingInv
     return facility_cards.pending(open_row(session, facility_id), now=now)
 
 
-def open_row(session: Session, facility_id: UUID) -> Invitation | None:
-    return session.scalar(
-        select(Invitation)
-        .where(
-            Invitation.facility_id == facility_id,
-            Invitation.accepted_at.is_(None),
-            Invitation.ended_at.is_(None),
-        )
-        .with_for_update()
+def open_row(session: Session, facility_id: UUID, *, lock: bool = False) -> Invitation | None:
+    open_here = select(Invitation).where(
+        Invitation.facility_id == facility_id,
+        Invitation.accepted_at.is_(None),
+        Invitation.ended_at.is_(None),
     )
+    return session.scalar(open_here.with_for_update() if lock else open_here)
 
 
 def _replaced(
@@ -131,7 +133,7 @@ def _replaced(
 ) -> PendingInvitation:
     with runtime.sessions.begin() as session:
         facility = _facility_to_invite_for(session, facility_id, actor)
-        before = open_row(session, facility_id)
+        before = open_row(session, facility_id, lock=True)
         if before is None:
             raise InvalidTransition(
                 "no open invitation",

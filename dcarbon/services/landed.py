@@ -19,7 +19,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from dcarbon.db.authorizations import Authorization
-from dcarbon.domain.calendar import day_bounds, expected_count, local_days
+from dcarbon.domain.calendar import LONGEST_DAY_S, day_bounds, expected_count, local_days
 
 LATE_AFTER = timedelta(days=4)
 """Utilities publish a day one to three days later; a channel quieter than this is silent."""
@@ -57,7 +57,7 @@ _METER_DAYS = text("""
         where v.series_id = any(:series)
           and v.utc_day between :first_day and :last_day
           and v.start_utc >= :start and v.start_utc < :end
-          and v.duration_s between 1 and 90000
+          and v.duration_s between 1 and :longest
     )
     select authorization_id, meter_id, time_zone, channel_id, direction, meter_day,
            count(*) as readings,
@@ -160,6 +160,7 @@ def meter_days(
             "end": end,
             "known": list(KNOWN_QUALITIES),
             "margin": SIZE_MARGIN,
+            "longest": LONGEST_DAY_S,
         },
     ).all()
     by_channel = groupby(rows, key=lambda row: row.channel_id)

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from dcarbon.db.authorizations import Authorization, AuthorizationSession, session_by_state
 from dcarbon.domain.errors import DCarbonError, NotFound
+from dcarbon.domain.secrets import hashed
 from dcarbon.services import authorization_records as records
-from dcarbon.services import authorization_sessions as attempts
 from dcarbon.services import facilities
 from dcarbon.services.actors import Actor
 from dcarbon.services.runtime import Runtime
@@ -23,7 +23,7 @@ def facility_of(session: Session, state: str | None, *, actor: Actor) -> UUID | 
     facility_id = session.scalar(
         select(Authorization.facility_id)
         .join(AuthorizationSession, AuthorizationSession.authorization_id == Authorization.id)
-        .where(AuthorizationSession.state_hash == attempts.hashed(state))
+        .where(AuthorizationSession.state_hash == hashed(state))
     )
     if facility_id is None or not is_visible(session, facility_id, actor=actor):
         return None
@@ -48,7 +48,7 @@ def note(runtime: Runtime, state: str | None, error: DCarbonError) -> None:
         return
     now = runtime.now()
     with runtime.sessions.begin() as session:
-        row = session_by_state(session, attempts.hashed(state))
+        row = session_by_state(session, hashed(state))
         if row is None or row.consumed_at is not None:
             return
         row.consumed_at = now

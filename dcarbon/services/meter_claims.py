@@ -210,12 +210,7 @@ def _doubt(session: Session, row: MeterClaim, standing: MeterStanding) -> str | 
         claim_checks.require_eligible(standing, Eligibility(row.basis))
     except ClaimRefused as refused:
         return refused.display_message
-    if physical_meters.claims_of_the_same(session, row.meter_id, row.first_day, row.last_day):
-        return (
-            "The utility has since said that this is the same meter as another that is claimed on "
-            "some of these days. Please end one of the two claims."
-        )
-    return None
+    return physical_meters.doubt(session, row.meter_id, row.first_day, row.last_day)
 
 
 def _record(

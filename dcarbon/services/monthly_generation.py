@@ -30,6 +30,7 @@ from dcarbon.db.generating_units import ChannelEligibility, MeterClaim, sharing_
 from dcarbon.db.interval_rows import Int
 from dcarbon.db.local_days import to_date, to_number
 from dcarbon.domain import generation
+from dcarbon.domain.calendar import month_end
 from dcarbon.domain.flows import Commodity, Direction, Unit
 from dcarbon.domain.generation import (
     ChannelDay,
@@ -288,7 +289,7 @@ def _units_of(session: Session, month: date) -> list[UUID]:
 def _bounds(month: date) -> tuple[date, date]:
     """Return the first and the last day of the month of a date."""
     first = month.replace(day=1)
-    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return first, month_end(first)
 
 
 def _days(claim: MeterClaim, first: date, last: date) -> Int:

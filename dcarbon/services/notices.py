@@ -19,8 +19,8 @@ from dcarbon.db.people import Person
 from dcarbon.domain.errors import DCarbonError, InvalidInput
 from dcarbon.services import mails
 from dcarbon.services.actors import Actor
+from dcarbon.services.facilities import OWNERS
 
-OWNERS = frozenset({"owner", "owner_operator"})
 _ENDED_BY = {
     "owner": "The owner",
     "operator": "The operator",

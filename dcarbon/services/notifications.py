@@ -7,7 +7,7 @@ in any order, leads to work once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,10 +28,10 @@ from dcarbon.services import work
 from dcarbon.services.runtime import Runtime
 
 REPEATED_WITHIN = timedelta(hours=1)
-"""The same address announced again so soon is the same notification twice."""
+"""A batch announced again so soon is the same notification twice."""
 REST = timedelta(minutes=5)
 """Nobody has to sign a notification: however many come, an authorization that was collected just
-now is not collected again before this."""
+now is not collected again before this, and an open order is brought forward once in this time."""
 KEPT_FOR = timedelta(days=30)
 """UtilityAPI repeats an event for three days."""
 MOST_HINTS = 1_000
@@ -176,19 +176,28 @@ def _take_batch(session: Session, provider: str, notice: Notice, *, now: datetim
 def _wake_hinted(
     session: Session, provider: str, notices: Collection[Notice], *, now: datetime
 ) -> int:
-    """Wake whom the addresses belong to; each address once within an hour."""
-    owners = _owners(session, provider, notices)
-    uids = {_uid(notice, owner): notice for notice, owner in owners.items()}
-    new = provider_events.first_seen(
-        session, provider, uids, now=now, forgotten_before=now - REPEATED_WITHIN
-    )
-    fresh = [owners[notice] for uid, notice in uids.items() if uid in new]
+    """Wake whom the addresses belong to. Anybody may make up any number of addresses below one:
+    they are told apart by whose they are alone.
+    """
+    uids = {_uid(notice, owner): owner for notice, owner in _owners(session, provider, notices)}
+    fetched = provider_events.heard(session, provider, uids, since=now - REPEATED_WITHIN)
+    keys = {f"{owner}:hint": owner for uid, owner in uids.items() if uid not in fetched}
+    new = provider_events.first_seen(session, provider, keys, now=now, forgotten_before=now - REST)
+    fresh = {keys[key] for key in new}
+
+    def may_come_forward(order: WorkOrder) -> bool:
+        # After a failure the order waits as long as the utility asked for, or backs off.
+        return order.authorization_id in fresh and order.last_error_code is None
+
     reason = "the utility announced new data"
-    _wake_all(session, fresh, reason=reason, now=now, rest=REST)
-    return len(fresh)
+    return _wake_all(
+        session, keys.values(), reason=reason, now=now, rest=REST, moves=may_come_forward
+    )
 
 
-def _owners(session: Session, provider: str, notices: Collection[Notice]) -> dict[Notice, UUID]:
+def _owners(
+    session: Session, provider: str, notices: Collection[Notice]
+) -> list[tuple[Notice, UUID]]:
     below = {notice: _with_parents(notice.resource_uri) for notice in notices}
     keys = {address for addresses in below.values() for address in addresses}
     rows = session.execute(
@@ -199,16 +208,16 @@ def _owners(session: Session, provider: str, notices: Collection[Notice]) -> dic
         )
     ).all()
     owner_of = {place: row.id for row in rows for place in row[1:] if place is not None}
-    found = {}
+    found = []
     for notice, addresses in below.items():
         owner = next((owner_of[place] for place in addresses if place in owner_of), None)
         if owner is not None:
-            found[notice] = owner
+            found.append((notice, owner))
     return found
 
 
 def _uid(notice: Notice, authorization_id: UUID) -> str:
-    """Name a notification, which has no name of its own, by its address and whose it is."""
+    """Name the notification of a batch, which has no name of its own, by its address and owner."""
     return f"{authorization_id}:{hashlib.sha256(notice.uri.encode()).hexdigest()}"
 
 
@@ -227,8 +236,9 @@ def _wake_all(
     reason: str,
     now: datetime,
     rest: timedelta = timedelta(0),
+    moves: Callable[[WorkOrder], bool] = lambda _: True,
 ) -> int:
-    """Bring open orders forward, or open them; return for how many authorizations."""
+    """Bring open orders forward, those that ``moves`` allows, or open them; return how many."""
     # Locked in one order: two notifications at once neither open two orders nor block each other.
     rows = session.execute(
         select(Authorization.id, Authorization.last_sync)
@@ -242,18 +252,23 @@ def _wake_all(
         .where(
             WorkOrder.authorization_id.in_(authorization_ids),
             WorkOrder.done_at.is_(None),
-            WorkOrder.kind.in_(("collect", "repull")),
+            WorkOrder.kind.in_(work.COLLECTING),
         )
         .order_by(WorkOrder.authorization_id, WorkOrder.not_before)
         .with_for_update()
     ):
         first.setdefault(order.authorization_id, order)
+    woken = 0
     for identity, last_sync in rows:
         at = max(now, last_sync + rest) if last_sync else now
-        if identity in first:
-            # A new number of attempts is a new run for the sensor: the last may still be under way.
-            first[identity].attempts += 1
-            first[identity].not_before = min(first[identity].not_before, at)
-        else:
+        waiting = first.get(identity)
+        if waiting is None:
             work.open_collection(session, identity, reason=reason, now=now).not_before = at
-    return len(rows)
+        elif moves(waiting):
+            # A new number of attempts is a new run for the sensor: the last may still be under way.
+            waiting.attempts += 1
+            waiting.not_before = min(waiting.not_before, at)
+        else:
+            continue
+        woken += 1
+    return woken

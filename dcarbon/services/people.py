@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from dcarbon.db import people
+from dcarbon.db.base import new_id
 from dcarbon.db.engine import Sessions
 from dcarbon.db.people import Person
 from dcarbon.domain.audit_events import AuditEvent
@@ -52,10 +53,20 @@ def ensure(
         if found is not None:
             return found
         person = Person(email=address, name=name, account_kind=account_kind, is_admin=is_admin)
-        session.add(person)
-        session.flush()
-        audit.record(session, AuditEvent.PERSON_CREATED, actor=actor, at=now, person=str(person.id))
-        return person
+        return _add(session, person, actor=actor, now=now)
+
+
+def reader_of(
+    session: Session, address: str, *, account_kind: str, ip: str | None, now: datetime
+) -> Person:
+    """Return who reads the mail of this address, created by themselves when new: they came by a
+    link in one. Does not commit.
+    """
+    found = people.person_by_email(session, address)
+    if found is not None:
+        return found
+    person = Person(id=new_id(), email=address, name="", account_kind=account_kind, is_admin=False)
+    return _add(session, person, actor=Actor(person.id, ip=ip), now=now)
 
 
 def one(session: Session, person_id: UUID) -> Person | None:
@@ -95,6 +106,13 @@ def make_admin(sessions: Sessions, *, email: str, actor: Actor, now: datetime) -
             row.is_admin = True
             audit.record(session, AuditEvent.ADMIN_CREATED, actor=actor, at=now, person=str(row.id))
         return row
+
+
+def _add(session: Session, person: Person, *, actor: Actor, now: datetime) -> Person:
+    session.add(person)
+    session.flush()
+    audit.record(session, AuditEvent.PERSON_CREATED, actor=actor, at=now, person=str(person.id))
+    return person
 
 
 def _require_kind(account_kind: str) -> None:

@@ -54,6 +54,18 @@ def claims_of_the_same(
     return list(session.scalars(found.order_by(MeterClaim.first_day)))
 
 
+def doubt(session: Session, meter_id: UUID, first_day: date, last_day: date | None) -> str | None:
+    """Say why a claim of these local days, both inclusive, is in doubt: a number learnt since it
+    was made can show that another claim counts the same meter.
+    """
+    if not claims_of_the_same(session, meter_id, first_day, last_day):
+        return None
+    return (
+        "The utility has since said that this is the same meter as another that is claimed on "
+        "some of these days. Please end one of the two claims."
+    )
+
+
 def _numbers(meter: type[Meter]) -> ColumnElement[list[str]]:
     """Return the numbers on a meter as they compare: however they are padded or cased."""
     number = func.unnest(meter.meter_numbers).column_valued("number")

@@ -8,12 +8,10 @@ from __future__ import annotations
 import re
 
 from dcarbon.db import platform_secrets
-from dcarbon.db.people import person_by_email
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import (
     ClientCredentialsRejected,
     InvalidInput,
-    NotFound,
     PaymentRequired,
 )
 from dcarbon.domain.secrets import Secret
@@ -26,18 +24,6 @@ from dcarbon.services.runtime import Runtime
 NAME = "api_token"
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 """What can be sent in a header (RFC 6750 2.1)."""
-
-
-def administrator(runtime: Runtime, email: str) -> Actor:
-    """Return the administrator with this address, who answers for a change in the audit log.
-
-    Raises :class:`NotFound` (``no_such_administrator``).
-    """
-    with runtime.sessions() as session:
-        person = person_by_email(session, email)
-    if person is None or not person.is_admin:
-        raise NotFound("no administrator has this address", code="no_such_administrator")
-    return Actor(person.id, is_admin=True)
 
 
 def rotate(runtime: Runtime, provider: str, token: Secret, *, actor: Actor) -> None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from dcarbon.db.interval_rows import Bool, Int
-from dcarbon.domain.calendar import day_bounds, local_days
+from dcarbon.domain.calendar import LONGEST_DAY_S, day_bounds, local_days
 from dcarbon.domain.errors import ContractViolation
 from dcarbon.domain.flows import Measure
 from dcarbon.domain.ranges import TimeRange
@@ -23,8 +23,6 @@ from dcarbon.domain.reading_ranges import Step
 from dcarbon.services.shown_readings import Channel, Readings, starts
 
 HOUR_S = 3600
-LONGEST_DAY_S = 25 * HOUR_S
-"""What is longer is a bill: it says nothing of a day, and is shown by itself."""
 _INT64 = 2**63 - 1
 
 

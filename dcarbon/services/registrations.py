@@ -24,7 +24,7 @@ from dcarbon.domain import facility_answers
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import InvalidInput, InvalidTransition, NotFound
 from dcarbon.domain.states import AuthStatus
-from dcarbon.services import audit, authorizations, facilities
+from dcarbon.services import audit, authorizations, facilities, invitations
 from dcarbon.services.actors import Actor
 from dcarbon.services.authorizations import Started
 from dcarbon.services.runtime import Runtime
@@ -300,7 +300,10 @@ def _save_facility(
 
 
 def _change_role(session: Session, row: Registration, *, actor: Actor, now: datetime) -> None:
-    """Let the role at the facility follow the answer; the next step is another one then."""
+    """Let the role at the facility follow the answer; the next step is another one then.
+
+    Whoever operates it themselves has invited nobody any more.
+    """
     assert row.role is not None
     assert row.facility_id is not None
     held = session.get_one(FacilityRole, (row.facility_id, row.person_id))
@@ -314,6 +317,8 @@ def _change_role(session: Session, row: Registration, *, actor: Actor, now: date
             facility_id=row.facility_id,
             fields=["role"],
         )
+        if row.role == "owner_operator":
+            invitations.withdraw_open(session, row.facility_id, actor=actor, now=now)
     row.step = _after_details(row.role)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from dcarbon.db.authorizations import Authorization
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.states import AuthStatus
-from dcarbon.services import audit, erasure
+from dcarbon.services import audit, erasure, readings_storing
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.erasure import Erased, Scope
 from dcarbon.services.runtime import Runtime
@@ -105,6 +105,8 @@ def enforce(runtime: Runtime, asked: Due) -> Enforced | None:
     now = runtime.now()
     with runtime.sessions.begin() as session:
         erasure.hold(session)
+        # Before the rows, as those do that write what they collected.
+        readings_storing.lock(session, [asked.facility_id])
         rows = session.scalars(
             select(Authorization)
             .where(

@@ -28,6 +28,8 @@ from dcarbon.services.runtime import Runtime
 
 ONCE_WITHIN = timedelta(minutes=1)
 """A second click within this time is the same retry."""
+RETURN_TAKES = timedelta(minutes=5)
+"""A return older than this is not under way any more: the utility is not waited for so long."""
 _MOST_AT_ONCE = 1_000
 
 
@@ -141,7 +143,7 @@ def _way(session: Session, row: Authorization) -> RetriedBy:
         if row.sync_health == SyncHealth.OK:
             raise InvalidTransition("authorized and in good health", code="nothing_to_retry")
         return RetriedBy.COLLECTING
-    if _is_another_in_force(session, row):
+    if records.is_another_in_force(session, row):
         raise InvalidTransition("another is authorized", code="already_authorized")
     if row.status == AuthStatus.PENDING and session.scalar(_collections(row.id).limit(1)):
         return RetriedBy.LOOKING_AGAIN
@@ -213,18 +215,9 @@ def _open_collections(session: Session, authorization_id: UUID) -> list[WorkOrde
 def _collections(authorization_id: UUID) -> Select[WorkOrder]:
     return select(WorkOrder).where(
         WorkOrder.authorization_id == authorization_id,
-        WorkOrder.kind.in_(("collect", "repull")),
+        WorkOrder.kind.in_(work.COLLECTING),
         WorkOrder.done_at.is_(None),
     )
-
-
-def _is_another_in_force(session: Session, row: Authorization) -> bool:
-    other = select(Authorization.id).where(
-        Authorization.facility_id == row.facility_id,
-        Authorization.id != row.id,
-        Authorization.status == AuthStatus.AUTHORIZED,
-    )
-    return session.scalar(other.limit(1)) is not None
 
 
 def _unanswered(now: datetime) -> Select[UUID, UUID]:
@@ -244,6 +237,7 @@ def _unanswered(now: datetime) -> Select[UUID, UUID]:
             attempt.error_code.is_(None),
             attempt.referral.is_(None),
             attempt.expires_at <= now,
+            attempt.consumed_at.is_(None) | (attempt.consumed_at <= now - RETURN_TAKES),
             Authorization.retried_at.is_(None) | (Authorization.retried_at < attempt.created_at),
             ~newer,
             ~is_awaited,
@@ -261,6 +255,8 @@ def _fail_unanswered(
         row = session.get_one(Authorization, authorization_id, with_for_update=True)
         if attempt.error_code is not None or row.status != AuthStatus.PENDING:
             return False
+        if attempt.consumed_at is not None and attempt.consumed_at > now - RETURN_TAKES:
+            return False  # somebody came back a moment ago
         error = (
             AuthorizationDeclined("nobody came back", code="nobody_came_back")
             if attempt.consumed_at is None

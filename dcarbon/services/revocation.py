@@ -7,7 +7,6 @@ choose so. What is landed last, and when, is in ``final_landing``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -41,7 +40,6 @@ from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.authorization_endings import (
     ENDED,
     ENDED_HERE_ONLY,
-    ENDING,
     EndReason,
     Revoked,
     end_here,
@@ -51,22 +49,6 @@ from dcarbon.services.authorization_endings import (
 )
 from dcarbon.services.ending_at_provider import Ending
 from dcarbon.services.runtime import Runtime
-
-__all__ = [
-    "ENDED",
-    "ENDED_HERE_ONLY",
-    "ENDING",
-    "EndOutcome",
-    "EndReason",
-    "OneOfMany",
-    "Revoked",
-    "collect_first",
-    "end_at_provider",
-    "end_here",
-    "is_behind",
-    "revoke",
-    "revoke_many",
-]
 
 _BEHIND_AFTER = timedelta(hours=36)
 """A daily sync this old is late."""
@@ -80,15 +62,6 @@ class EndOutcome:
     order_id: UUID
     authorization_id: UUID | None
     is_confirmed: bool
-    error: DCarbonError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OneOfMany:
-    """What came of one of several: what ending did, or why it could not be ended."""
-
-    authorization_id: UUID
-    revoked: Revoked | None
     error: DCarbonError | None = None
 
 
@@ -141,26 +114,6 @@ def revoke(
             now=now,
         )
         return ended
-
-
-def revoke_many(
-    runtime: Runtime, authorization_ids: Iterable[UUID], *, actor: Actor, reason: str
-) -> list[OneOfMany]:
-    """End many, each in a transaction of its own: one that cannot be ended undoes no other.
-
-    Says of each in the order given what came of it; repeated ids count once.
-    """
-    outcomes = []
-    for identity in dict.fromkeys(authorization_ids):
-        try:
-            ended = revoke(runtime, identity, actor=actor, reason=reason)
-        except DCarbonError as error:
-            if error.is_ours:
-                raise
-            outcomes.append(OneOfMany(identity, None, error))
-        else:
-            outcomes.append(OneOfMany(identity, ended))
-    return outcomes
 
 
 def end_at_provider(runtime: Runtime, order_id: UUID) -> EndOutcome:
@@ -235,7 +188,7 @@ def is_behind(session: Session, row: Authorization, *, now: datetime) -> bool:
         return True
     waiting = select(WorkOrder.id).where(
         WorkOrder.authorization_id == row.id,
-        WorkOrder.kind.in_(("collect", "repull")),
+        WorkOrder.kind.in_(work.COLLECTING),
         WorkOrder.done_at.is_(None),
     )
     return session.scalar(waiting.limit(1)) is not None

@@ -13,7 +13,6 @@ phone; the page before the button then says so and names the address. Sessions o
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,35 +26,11 @@ from dcarbon.db import sign_in
 from dcarbon.db.base import new_id
 from dcarbon.db.people import Person
 from dcarbon.db.sign_in import SignInLink
-from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import InvalidTransition, TooManyRequests
 from dcarbon.domain.own_paths import own_path
-from dcarbon.services import audit, mails, people, web_sessions
-from dcarbon.services.actors import Actor
+from dcarbon.domain.secrets import hashed
+from dcarbon.services import mails, people, web_sessions
 from dcarbon.services.runtime import Runtime
-from dcarbon.services.web_sessions import (
-    actor_of,
-    end_session,
-    open_session,
-    sessions_of,
-    sign_out,
-)
-
-__all__ = [
-    "LinkRefused",
-    "LinkState",
-    "SignedIn",
-    "actor_of",
-    "consume",
-    "end_session",
-    "look",
-    "new_link",
-    "open_session",
-    "prune",
-    "request_link",
-    "sessions_of",
-    "sign_out",
-]
 
 GOOD_FOR = timedelta(minutes=15)
 _QUOTA_WINDOW = timedelta(hours=1)
@@ -154,7 +129,7 @@ def consume(
             state = _state(session, runtime, secret, browser=browser).state
             raise LinkRefused("unknown" if state == "good" else state)
         sign_in.end_open_links(session, link.email, now=now)
-        person = _person(session, runtime, link.email, ip=ip)
+        person = people.reader_of(session, link.email, account_kind=_FIRST_KIND, ip=ip, now=now)
         link.person_id = person.id
         opened = web_sessions.opened(
             session, runtime, person, how="link", ip=ip, user_agent=user_agent
@@ -165,11 +140,6 @@ def consume(
 def prune(session: Session, now: datetime) -> int:
     """Forget links that are long expired, and return how many. Does not commit."""
     return sign_in.delete_links(session, expired_before=now - _KEPT_FOR)
-
-
-def hashed(secret: str) -> bytes:
-    # 256 random bits: a plain hash is enough, nobody can search for it.
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _state(session: Session, runtime: Runtime, secret: str, *, browser: str | None) -> LinkState:
@@ -232,23 +202,6 @@ def _written(
         )
     )
     return f"{runtime.settings.public_url}/sign-in/{secret}"
-
-
-def _person(session: Session, runtime: Runtime, email: str, *, ip: str | None) -> Person:
-    known = people_table.person_by_email(session, email)
-    if known is not None:
-        return known
-    person = Person(id=new_id(), email=email, name="", account_kind=_FIRST_KIND, is_admin=False)
-    session.add(person)
-    session.flush()
-    audit.record(
-        session,
-        AuditEvent.PERSON_CREATED,
-        actor=Actor(person.id, ip=ip),
-        at=runtime.now(),
-        person=str(person.id),
-    )
-    return person
 
 
 def _found(session: Session, secret: str) -> SignInLink | None:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from dcarbon.db import shard_syncs
 from dcarbon.db.shard_syncs import Due
-from dcarbon.domain.calendar import day_bounds
+from dcarbon.domain.calendar import DAY, day_bounds
 from dcarbon.domain.errors import (
     ClientCredentialsRejected,
     DCarbonError,
@@ -202,7 +202,9 @@ class _Lane:
         if outcome.error is None and not outcome.waiting:
             if due.has_retry:
                 with sync.runtime.sessions.begin() as session:
-                    work.close_retries(session, due.authorization_id, now=now)
+                    # The sync of a day opens its orders within the day after it.
+                    before = outcome.window[1] + DAY
+                    work.close_retries(session, due.authorization_id, before=before, now=now)
             return
         own_window = (None, None) if sync.kind in (DAILY, WEEKLY) else outcome.window
         with sync.runtime.sessions.begin() as session:

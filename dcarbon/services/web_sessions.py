@@ -6,7 +6,6 @@ by signing out, from the list, when it was not used for long, or when it is too 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from dcarbon.db.people import Person
 from dcarbon.db.sign_in import WebSession
 from dcarbon.domain.audit_events import AuditEvent
 from dcarbon.domain.errors import NotFound
+from dcarbon.domain.secrets import hashed
 from dcarbon.services import audit
 from dcarbon.services.actors import Actor
 from dcarbon.services.runtime import Runtime
@@ -76,7 +76,7 @@ def opened(
     row = WebSession(
         id=new_id(),
         person_id=person.id,
-        secret_hash=_hash(secret),
+        secret_hash=hashed(secret),
         how=how,
         ip=ip,
         browser=_line(user_agent),
@@ -109,7 +109,7 @@ def actor_of(runtime: Runtime, session_secret: str, *, ip: str | None) -> Actor 
         return None
     now = runtime.now()
     with runtime.sessions.begin() as session:
-        found = sign_in.session_by_hash(session, _hash(session_secret))
+        found = sign_in.session_by_hash(session, hashed(session_secret))
         if found is None:
             return None
         row, person = found
@@ -129,7 +129,7 @@ def sessions_of(runtime: Runtime, actor: Actor, *, current: str | None = None) -
     """Return the actor's working sessions, the last used first; ``current`` is the cookie's."""
     if actor.person_id is None:
         return []
-    own = _hash(current) if current else None
+    own = hashed(current) if current else None
     with runtime.sessions() as session:
         rows = sign_in.open_sessions(
             session, actor.person_id, now=runtime.now(), seen_after=_seen_after(runtime)
@@ -169,7 +169,7 @@ def end_other_sessions(runtime: Runtime, actor: Actor, *, current: str | None) -
 def sign_out(runtime: Runtime, session_secret: str, *, ip: str | None) -> None:
     """End the session behind a cookie, if there is one."""
     with runtime.sessions.begin() as session:
-        found = sign_in.session_by_hash(session, _hash(session_secret))
+        found = sign_in.session_by_hash(session, hashed(session_secret))
         if found is not None:
             row, person = found
             actor = Actor(person.id, is_admin=person.is_admin, ip=ip)
@@ -193,7 +193,3 @@ def _seen_after(runtime: Runtime) -> datetime:
 
 def _line(user_agent: str | None) -> str:
     return "".join(c for c in user_agent or "" if c.isprintable())[:_LONGEST_BROWSER]
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()

@@ -27,6 +27,8 @@ LONGEST_RUN = timedelta(hours=1)
 RESUME = "resume"
 """In an order's progress: what a collection goes on from. For us, not for people."""
 SYNC_RETRY = "the sync did not finish"
+COLLECTING = ("collect", "repull")
+"""Kinds of orders that bring readings."""
 
 
 def open_collection(
@@ -108,8 +110,12 @@ def open_retry(
     )
 
 
-def close_retries(session: Session, authorization_id: UUID, *, now: datetime) -> None:
-    """Close the orders that a failed sync opened: a later one has brought what they were for."""
+def close_retries(
+    session: Session, authorization_id: UUID, *, before: datetime, now: datetime
+) -> None:
+    """Close the orders that failed syncs opened ``before`` a time: another one has brought what
+    they were for.
+    """
     session.execute(
         update(WorkOrder)
         .where(
@@ -117,6 +123,7 @@ def close_retries(session: Session, authorization_id: UUID, *, now: datetime) ->
             WorkOrder.done_at.is_(None),
             WorkOrder.kind == "collect",
             WorkOrder.reason == SYNC_RETRY,
+            WorkOrder.opened_at < before,
         )
         .values(done_at=now, outcome="done")
     )
@@ -127,7 +134,7 @@ def due(
     *,
     now: datetime,
     limit: int = 500,
-    kinds: Collection[str] = ("collect", "repull"),
+    kinds: Collection[str] = COLLECTING,
 ) -> list[tuple[UUID, UUID, int]]:
     """Return ``(order id, authorization id, attempts)`` of the open orders that are due."""
     statement = open_orders(now=now).where(WorkOrder.kind.in_(kinds)).limit(limit)
@@ -247,6 +254,16 @@ def note_progress(sessions: Sessions, order_id: UUID | None, **progress: object)
     with sessions.begin() as session:
         order = session.get_one(WorkOrder, order_id)
         order.progress = {**order.progress, **progress}
+
+
+def latest_collection(session: Session, authorization_id: UUID) -> WorkOrder | None:
+    """Return the collection that was asked for last, open or not."""
+    return session.scalar(
+        select(WorkOrder)
+        .where(WorkOrder.authorization_id == authorization_id, WorkOrder.kind.in_(COLLECTING))
+        .order_by(WorkOrder.id.desc())
+        .limit(1)
+    )
 
 
 def progress_of(order: WorkOrder | None) -> dict[str, object]:

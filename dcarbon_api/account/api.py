@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
-from dcarbon.domain.errors import InvalidInput, NotFound
+from dcarbon.domain.errors import NotFound
 from dcarbon.services import api_tokens, people, web_sessions
 from dcarbon.services.actors import Actor
 from dcarbon_api.account.messages import (
@@ -57,12 +57,7 @@ def list_tokens() -> Response:
 def make_token(json: NewToken) -> Response:
     """Make an API token. Its secret is in this answer and nowhere else."""
     runtime, actor = current_runtime(), current_actor()
-    if not set(json.scopes) <= actor.scopes:
-        raise InvalidInput(
-            "more than the asker has",
-            code="scope_not_yours",
-            display_message="A token cannot allow more than the one that asks for it.",
-        )
+    api_tokens.require_own(json.scopes, actor=actor)
     now = runtime.now()
     token, secret = api_tokens.create(
         runtime.sessions,

@@ -12,7 +12,7 @@ from dcarbon_api.fields import AnswerModel, Line, RequestModel
 
 
 class NewToken(RequestModel):
-    """An API token to make. It cannot allow more than what asks for it."""
+    """An API token to make. It cannot allow more than what asks for it, nor for longer."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "Nightly export", "scopes": ["read"], "days": 90}]}
@@ -21,7 +21,10 @@ class NewToken(RequestModel):
     name: Annotated[Line, Field(min_length=1)]
     scopes: Annotated[list[Literal["read", "write"]], Field(min_length=1, max_length=2)]
     days: int | None = Field(
-        default=None, ge=1, le=3660, description="How long it works; for ever without it."
+        default=None,
+        ge=1,
+        le=3660,
+        description="How long it works; without it as long as what asks for it.",
     )
 
 

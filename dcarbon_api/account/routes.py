@@ -55,16 +55,17 @@ def change_profile() -> ResponseReturnValue:
 @requires("write")
 def create_token() -> ResponseReturnValue:
     """Make a token and show its secret in this answer only."""
-    form, runtime = TokenForm(prefix="token"), current_runtime()
+    form, runtime, actor = TokenForm(prefix="token"), current_runtime(), current_actor()
     if not form.validate_on_submit():
         return _page(token=form), 422
     try:
+        api_tokens.require_own(form.scopes(), actor=actor)
         _, secret = api_tokens.create(
             runtime.sessions,
-            person_id=_person_id(current_actor()),
+            person_id=_person_id(actor),
             name=form.name.data,
             scopes=form.scopes(),
-            actor=current_actor(),
+            actor=actor,
             now=runtime.now(),
         )
     except InvalidInput as error:

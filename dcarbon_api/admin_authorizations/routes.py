@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -29,8 +29,8 @@ def start() -> ResponseReturnValue:
 @requires_admin("read")
 def at_api_address() -> ResponseReturnValue:
     """Lead a browser from the address of the API to the page of the same, filters and all."""
-    asked: dict[str, Any] = request.args.to_dict()
-    return redirect(url_for(".index", **asked), 303)
+    asked = urlencode(list(request.args.items(multi=True)))
+    return redirect(f"{url_for('.index')}?{asked}" if asked else url_for(".index"), 303)
 
 
 @bp.get("/admin/authorizations")

@@ -17,7 +17,7 @@ from dcarbon.services.facility_meters import FacilityMeters
 from dcarbon.services.meters import ChannelView, MeterView
 from dcarbon.services.payload_views import PayloadView
 from dcarbon.services.restatement_views import Changes, ChannelTotals, Difference, Moment
-from dcarbon_api import channel_words, words
+from dcarbon_api import channel_words, navigation, words
 from dcarbon_api.coverage.calendar_page import span
 from dcarbon_api.dashboard.facility_page import name_of as meter_name
 
@@ -246,5 +246,4 @@ def _line(one: Compared, label: str, channel: ChannelView, *, url: str = "") -> 
 
 
 def _page_url(number: int) -> str:
-    arguments = {k: v for k, v in request.args.items() if k != "page"}
-    return url_for("changes.show", **{**(request.view_args or {}), **arguments, "page": number})
+    return navigation.address_with("page", str(number))

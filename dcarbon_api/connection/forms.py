@@ -40,7 +40,3 @@ class UtilityForm(Form):
         )
         refuse(field, words)
         return None
-
-
-class PlainForm(Form):
-    """A form of one button: only its token counts."""

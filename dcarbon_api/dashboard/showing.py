@@ -78,6 +78,9 @@ def _owners_notice(card: FacilityCard) -> Notice:
     if card.auth_status is None:
         invite = url_for("operators.invite", facility_id=card.id)
         return Notice("info", "No operator is invited yet.", "Invite the operator", invite)
+    if card.auth_status == AuthStatus.REVOKED:
+        words = "The access was ended. Readings so far are kept; the operator can connect again."
+        return Notice("info", words, "See more", page)
     words = "Utility Authorization Pending: the operator has not finished yet."
     return Notice("info", words, "See how it stands", page)
 

@@ -11,7 +11,7 @@ from dcarbon.domain.errors import DCarbonError, InvalidTransition, NotFound
 from dcarbon.services import invitations, registrations
 from dcarbon.services.registrations import Choice, RegistrationView
 from dcarbon_api.connection import failures
-from dcarbon_api.connection.forms import GREEN_BUTTON, PlainForm
+from dcarbon_api.connection.forms import GREEN_BUTTON
 from dcarbon_api.connection.found import found
 from dcarbon_api.connection.routes import utility_name
 from dcarbon_api.context import current_actor, current_runtime
@@ -127,7 +127,6 @@ def answer_details(registration_id: UUID) -> ResponseReturnValue:
 @requires("write")
 def put_away(registration_id: UUID) -> ResponseReturnValue:
     """Take a registration off the list of unfinished ones."""
-    PlainForm()
     registrations.put_away(current_runtime(), registration_id, actor=current_actor())
     flash("The registration was removed from the list.", "success")
     return redirect(url_for(".start"), 303)

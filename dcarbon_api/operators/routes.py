@@ -72,7 +72,7 @@ def resend(facility_id: UUID) -> ResponseReturnValue:
 @public
 def look(secret: str) -> ResponseReturnValue:
     """Show what somebody is invited to. Looking uses nothing up: mail scanners look, too."""
-    return _landing(invitations.look(current_runtime(), secret), secret)
+    return _landing(invitations.look(current_runtime(), secret))
 
 
 @bp.post("/invitations/<secret>")
@@ -85,7 +85,7 @@ def accept(secret: str) -> ResponseReturnValue:
             runtime, secret, ip=request.remote_addr, user_agent=request.user_agent.string
         )
     except InvitationRefused:
-        return _landing(invitations.look(runtime, secret), secret)
+        return _landing(invitations.look(runtime, secret))
     there = address_of("connection.choose", facility_id=accepted.facility_id)
     if accepted.session_secret is None:
         return redirect(address_of("sign_in.ask", next=there), 303)
@@ -109,9 +109,10 @@ def _invite_page(view: FacilityView, form: InviteForm, *, status: int = 200) -> 
     return make_response(page, status)
 
 
-def _landing(state: InvitationState, secret: str) -> Response:
+def _landing(state: InvitationState) -> Response:
     status = 200 if state.state == "good" else 404 if state.state == "unknown" else 410
-    page = render_template("operators/landing.html", invitation=state, secret=secret)
+    utilities = [profile.known_as for profile in current_runtime().providers.green_button()]
+    page = render_template("operators/landing.html", invitation=state, utilities=utilities)
     response = make_response(page, status)
     # The address is the secret: it must not travel on.
     response.headers["Referrer-Policy"] = "no-referrer"

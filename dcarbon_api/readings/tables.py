@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from dcarbon.domain.calendar import LONGEST_DAY_S
 from dcarbon.domain.ranges import TimeRange
 from dcarbon.domain.reading_ranges import Step
-from dcarbon.services.reading_steps import LONGEST_DAY_S, Panel, lengths_of
+from dcarbon.services.reading_steps import Panel, lengths_of
 from dcarbon.services.reading_totals import Amount, TotalRow, Totals, decimal
 from dcarbon.services.shown_readings import Channel
 from dcarbon_api.readings import chart, labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
+from dcarbon.providers.utilityapi.webhooks import SALT_HEADER, SIGNATURE_HEADER
 from dcarbon.services import authorizations, notifications
 from dcarbon_api import inbound
 from dcarbon_api.authorizing import StartedAnswer, StatusAnswer, StatusQuery, return_page
@@ -17,8 +18,6 @@ from dcarbon_api.utilityapi.messages import StartUtilityApi
 
 bp = Blueprint("utilityapi", __name__, url_prefix="/utilityapi")
 
-SALT_HEADER = "X-UtilityAPI-Webhook-Salt"
-SIGNATURE_HEADER = "X-UtilityAPI-Webhook-Signature"
 _LARGEST_EVENT = 1024 * 1024
 """Several events come in one request, indented; UtilityAPI names no limit."""
 

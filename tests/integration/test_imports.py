@@ -16,9 +16,8 @@ from dcarbon.db.interval_days import IntervalDay
 from dcarbon.db.meters import Meter
 from dcarbon.db.payloads import LandedPayload
 from dcarbon.domain.errors import DCarbonError
-from dcarbon.services import facilities, imports, people
+from dcarbon.services import imports
 from dcarbon.services.actors import SYSTEM
-from dcarbon.services.facilities import FacilityDetails
 from dcarbon.services.runtime import Runtime
 
 pytestmark = pytest.mark.database
@@ -28,26 +27,6 @@ BOMB = (
     b'<?xml version="1.0"?><!DOCTYPE feed [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
     b"<feed>&b;</feed>"
 )
-
-
-@pytest.fixture
-def facility(runtime: Runtime) -> Facility:
-    person = people.ensure(
-        runtime.sessions,
-        email="owner@example.test",
-        account_kind="residential",
-        actor=SYSTEM,
-        now=runtime.now(),
-    )
-    return facilities.create(
-        runtime.sessions,
-        FacilityDetails(name="House"),
-        account_kind="residential",
-        role="owner_operator",
-        actor=SYSTEM,
-        now=runtime.now(),
-        person_id=person.id,
-    )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from dcarbon.providers.profile import ProviderCredentials, Quirk, TokenStyle, Ut
 from dcarbon.providers.transport import Response, Transport
 
 callback_error = oauth_errors.callback_error
-derived_customer_uri = token_response.derived_customer_uri
 
 _ACCEPT = "application/json, application/xml;q=0.9"
 _FORM = "application/x-www-form-urlencoded"

@@ -172,30 +172,24 @@ class UtilityApiClient:
             body["collection_duration"] = months
         return self._order("meters/historical-collection", body, meters)
 
-    def ongoing_monitoring(
-        self, meters: Sequence[str], *, frequency: Frequency, fixed_refresh_day: int | None = None
-    ) -> CollectionOrder:
+    def ongoing_monitoring(self, meters: Sequence[str], *, frequency: Frequency) -> CollectionOrder:
         """Order, change or (``off``) end the regular refresh of some meters; billed per meter.
 
         Errors are those of :meth:`historical_collection`.
         """
-        body: dict[str, object] = {"meters": list(meters), "frequency": frequency}
-        if fixed_refresh_day is not None:
-            body["fixed_refresh_day"] = fixed_refresh_day
+        body = {"meters": list(meters), "frequency": frequency}
         return self._order("meters/ongoing-monitoring", body, meters)
 
     def interval_pages(
-        self, meter_uid: str, start: datetime, end: datetime, *, limit: int | None = None
+        self, meter_uid: str, start: datetime, end: datetime
     ) -> Iterator[RawPayload]:
         """Yield each page of a meter's intervals in ``[start, end)``, as it arrived.
 
-        Whole objects may reach beyond the range (reference 13). ``limit`` is in objects a page, for
-        a provider that takes too long. Raises :class:`InvalidInput` for naive or reversed times.
+        Whole objects may reach beyond the range (reference 13). Raises :class:`InvalidInput` for
+        naive or reversed times.
         """
         first, last = ranges.checked(start, end)
         query = {"meters": meter_uid, "start": ranges.zulu(first), "end": ranges.zulu(last)}
-        if limit is not None:
-            query["limit"] = str(limit)
         return self._pages("intervals", query)
 
     def events(self, *, after: str | None = None) -> Iterator[RawPayload]:

@@ -104,8 +104,8 @@ def parse_intervals(content: bytes) -> ParsedPayload:
     """Read one page of intervals into columns, by channel and time, starts in UTC.
 
     Readings come in any order, offsets change inside a page, chunks overlap: the statement updated
-    last wins. A reading without an energy datapoint counts its ``kwh`` as net. Nothing is clipped
-    to what was asked for (:func:`dcarbon.providers.columns.clip` does).
+    last wins. A reading without an energy datapoint counts its ``kwh`` as net. What reaches beyond
+    what was asked for is read and stored as well.
 
     Raises :class:`UnreadablePayload`: ``malformed_json``, or ``unexpected_json`` with the path.
     """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from dcarbon.db.people import ApiToken, Person
-from dcarbon.services import people, sign_in
+from dcarbon.services import people, web_sessions
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.runtime import Runtime
 from tests.integration.api.conftest import Resident, bearer
@@ -34,7 +35,7 @@ def ann(runtime: Runtime) -> Person:
 @pytest.fixture
 def browser(app: Flask, runtime: Runtime, ann: Person) -> Browser:
     browser = Browser(app)
-    secret = sign_in.open_session(runtime, ann.id, how="link", ip=None, user_agent=None)
+    secret = web_sessions.open_session(runtime, ann.id, how="link", ip=None, user_agent=None)
     browser.client.set_cookie("dcarbon-session", secret)
     return browser
 
@@ -136,3 +137,30 @@ def test_a_token_alone_may_look_at_the_account_too(
 
     assert response.status_code == 200
     assert "None: you are here with an API token." in response.text
+
+
+def test_a_page_reached_with_a_token_makes_none_that_may_do_more(
+    app: Flask, runtime: Runtime, ann: Person
+) -> None:
+    """Programs can read the form's token out of the page, too."""
+    browser = Browser(app)
+    writer = bearer(runtime, ann.id, scopes=["write"], expires_in=timedelta(hours=1))
+    reader = bearer(runtime, ann.id, scopes=["read"])
+    shown = browser.get(PAGE, **reader).text
+    token = re.search(r'name="token-csrf_token"[^>]*value="([^"]+)"', shown)
+    assert token
+    told = {"token-csrf_token": token[1], "token-name": "More"}
+
+    more = browser.post_raw("/account/new-token", {**told, "token-scope": "read write"}, **writer)
+
+    assert more.status_code == 422
+    assert "cannot allow more" in more.text
+
+
+def test_the_page_says_until_when_a_token_works(browser: Browser, runtime: Runtime) -> None:
+    with runtime.sessions() as session:
+        ann = session.scalars(select(Person).where(Person.email == ANN)).one()
+    bearer(runtime, ann.id, expires_in=timedelta(days=90))
+
+    until = (runtime.now() + timedelta(days=90)).strftime("%-d %B %Y, %H:%M UTC")
+    assert f"works until {until}" in browser.get(PAGE).text

@@ -92,3 +92,17 @@ def test_kinds_and_pages_narrow_the_list(
     assert (len(first["events"]), len(rest["events"]), rest["next"]) == (2, 3, None)
     assert "Nothing of this kind has happened yet." in nothing
     assert unknown.status_code == 422
+
+
+@pytest.mark.parametrize("name", ["endpoint", "_method", "_scheme", "_anchor", "facility_id"])
+def test_what_an_address_says_besides_leads_nowhere_else(
+    app: Flask, runtime: Runtime, owner: Person, facility: UUID, name: str
+) -> None:
+    browser = pages.at_browser(app, runtime, owner)
+    address = f"/facilities/{facility}/activity"
+    after = browser.client.get(f"{address}?limit=2", headers=JSON).get_json()["next"]
+
+    shown = browser.get(f"{address}?after={after}&{name}=ftp")
+
+    assert shown.status_code == 200
+    assert f'href="{address}?{name}=ftp"' in shown.text

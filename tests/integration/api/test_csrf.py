@@ -29,7 +29,7 @@ def browser(app: Flask, runtime: Runtime) -> Browser:
         actor=SYSTEM,
         now=runtime.now(),
     )
-    secret = sign_in.open_session(runtime, person.id, how="link", ip=None, user_agent=None)
+    secret = web_sessions.open_session(runtime, person.id, how="link", ip=None, user_agent=None)
     browser = Browser(app)
     browser.client.set_cookie("dcarbon-session", secret)
     return browser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -278,6 +279,20 @@ def test_a_token_makes_none_that_may_do_more(
     )
 
     assert (refused.status_code, said(refused)["code"]) == (422, "scope_not_yours")
+
+
+@pytest.mark.parametrize("wanted", [{}, {"days": 3660}], ids=["for_ever", "ten_years"])
+def test_a_token_makes_none_that_lasts_longer(
+    client: FlaskClient, runtime: Runtime, ann: Resident, wanted: dict[str, int]
+) -> None:
+    brief = bearer(runtime, ann.person_id, expires_in=timedelta(hours=1))
+    asked = {"name": "Longer", "scopes": ["read"]}
+
+    made = said(client.post("/account/tokens", headers=brief, json={**asked, **wanted}))
+    by_one_without_end = said(client.post("/account/tokens", headers=ann.headers, json=asked))
+
+    assert datetime.fromisoformat(made["expires_at"]) == runtime.now() + timedelta(hours=1)
+    assert by_one_without_end["expires_at"] is None
 
 
 def test_somebody_elses_tokens_and_sessions_are_404(

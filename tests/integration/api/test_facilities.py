@@ -6,8 +6,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from dcarbon.db.base import new_id
+from dcarbon.services.runtime import Runtime
 from dcarbon_api.facilities.messages import FacilitiesAnswer, FacilityAnswer
-from tests.integration.api.conftest import Resident, said
+from tests.integration.api import pages
+from tests.integration.api.conftest import Resident, bearer, said
 
 LEAST = {"name": "Barn", "account_kind": "commercial", "role": "owner_operator"}
 
@@ -84,6 +86,16 @@ def test_an_unknown_time_zone_is_refused(client: FlaskClient, ann: Resident, zon
     response = client.post("/facilities", headers=ann.headers, json={**LEAST, "time_zone": zone})
 
     assert (response.status_code, said(response)["code"]) == (422, "invalid_input")
+
+
+def test_a_person_nobody_knows_has_no_facility(client: FlaskClient, runtime: Runtime) -> None:
+    admin = pages.person(runtime, "ada@example.org", is_admin=True)
+    body = {**LEAST, "person_id": str(new_id())}
+
+    refused = client.post("/facilities", headers=bearer(runtime, admin.id), json=body)
+
+    assert (refused.status_code, said(refused)["code"]) == (422, "invalid_input")
+    assert said(refused)["detail"] == "There is no person with this id."
 
 
 def test_a_person_cannot_register_a_facility_for_somebody_else(

@@ -111,9 +111,10 @@ def test_what_cannot_be_understood_in_an_address_is_left_out(browser: Browser) -
 
 
 def test_a_browser_at_the_address_of_the_api_is_led_to_the_page(browser: Browser) -> None:
-    led = browser.get("/authorizations?status=failed")
+    led = browser.get("/authorizations?status=failed&endpoint=x&_scheme=ftp")
 
-    assert (led.status_code, led.location) == (303, f"{LIST}?status=failed")
+    assert (led.status_code, led.location) == (303, f"{LIST}?status=failed&endpoint=x&_scheme=ftp")
+    assert browser.get("/authorizations").location == LIST
     assert browser.get("/admin").location == LIST
     assert "Administration" in browser.get("/facilities").text
 

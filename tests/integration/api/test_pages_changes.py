@@ -143,6 +143,7 @@ def test_many_differences_come_a_page_at_a_time(
     assert recorded == sorted(recorded, reverse=True)
     assert "Next page" in asked(browser, facility)
     assert "Previous page" in asked(browser, facility, page="2")
+    assert "Next page" in asked(browser, facility, endpoint="x", facility_id="y", _method="POST")
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,20 @@ def test_an_owner_sees_the_pending_banner_with_both_ways_on(
         assert "Change Email" in read
 
 
+def test_an_owner_reads_that_the_access_was_ended_and_not_that_it_is_awaited(
+    browser: Browser, runtime: Runtime, owner: Person
+) -> None:
+    facility_id = pages.facility(runtime, owner, role="owner")
+    pages.authorization(runtime, facility_id, owner, status="revoked")
+
+    for path in ("/facilities", f"/facilities/{facility_id}"):
+        read = pages.words(browser.get(path).text)
+        assert "The access was ended" in read
+        assert "perator can connect" in read
+        assert "Pending" not in read
+        assert "You can connect" not in read
+
+
 def test_the_banner_goes_by_itself_once_it_is_authorized(
     browser: Browser, runtime: Runtime, owner: Person, operator: Person
 ) -> None:

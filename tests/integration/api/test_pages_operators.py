@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from dcarbon.db.facilities import FacilityRole
+from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.people import Person
 from dcarbon.services import invitations
 from dcarbon.services.actors import Actor
@@ -106,6 +106,37 @@ def test_the_button_signs_in_and_goes_on_to_the_utility(
         roles = session.scalars(select(FacilityRole.role).where(FacilityRole.facility_id == farm))
         assert sorted(roles) == ["operator", "owner"]
     assert "accepted the invitation" in pages.words(browser.get(f"/facilities/{farm}").text)
+
+
+def test_the_link_names_the_utilities_there_are_and_the_time_at_the_facility(
+    app: Flask, browser: Browser, farm: UUID, moving: Runtime
+) -> None:
+    with moving.sessions.begin() as session:
+        session.get_one(Facility, farm).time_zone = "America/New_York"
+    _invite(browser, farm)
+    (link,) = _links(moving)
+
+    read = pages.words(Browser(app).get(link).text)
+
+    names = [profile.known_as for profile in moving.providers.green_button()]
+    assert f"{', '.join(names[:-1])} or {names[-1]} by Green Button" in read
+    assert re.search(r"Good until [^.]* EDT", read)
+
+
+def test_an_administrator_reads_that_the_link_signs_nobody_in(
+    app: Flask, browser: Browser, farm: UUID, moving: Runtime
+) -> None:
+    pages.person(moving, OSCAR, is_admin=True)
+    _invite(browser, farm)
+    (link,) = _links(moving)
+    boss = Browser(app)
+
+    read = pages.words(boss.get(link).text)
+    accepted = boss.post(link, page=link)
+
+    assert "you sign in as always" in read
+    assert "signs you in" not in read
+    assert accepted.location == f"/sign-in?next=/facilities/{farm}/utility"
 
 
 def test_a_used_link_says_so(app: Flask, browser: Browser, farm: UUID, moving: Runtime) -> None:

@@ -206,9 +206,11 @@ def test_a_plain_owner_ends_the_access_but_changes_no_utility(
     pages.authorization(runtime, facility_id, owner)
 
     shown = pages.words(browser.get(f"/facilities/{facility_id}/settings").text)
+    asked = pages.words(browser.get(f"/facilities/{facility_id}/end-access").text)
 
     assert "End access" in shown
     assert "Change utility provider" not in shown
+    assert "The operator can connect a utility again" in asked
     assert browser.get(f"/facilities/{facility_id}/change-utility").status_code == 403
 
 

@@ -108,12 +108,36 @@ def test_a_session_not_used_for_a_week_is_over(
     assert browser.get("/account").status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("sent_from", "comes_back"),
+    [
+        ("http://localhost/account?tab=1", "?next=/account?tab%3D1"),
+        ("https://elsewhere.example/account", ""),
+        ("", ""),
+    ],
+)
+def test_a_form_sent_after_the_session_ended_says_so_and_signing_in_leads_back(
+    browser: Browser, moving: Runtime, clock: Clock, sent_from: str, comes_back: str
+) -> None:
+    person(moving, ANN)
+    browser.sign_in(moving, ANN)
+    token = browser.token("/account")
+    clock.now += timedelta(days=8)
+
+    late = browser.post_raw("/account/profile", {"csrf_token": token}, Referer=sent_from)
+
+    assert late.status_code == 401
+    assert "You were signed out meanwhile; nothing was changed." in late.text
+    assert "Bearer" not in late.text
+    assert f'href="/sign-in{comes_back}"' in late.text
+
+
 @pytest.mark.parametrize(("is_admin", "hours"), [(False, 720), (True, 12)])
 def test_a_busy_session_is_over_at_last(
     app: Flask, moving: Runtime, clock: Clock, *, is_admin: bool, hours: int
 ) -> None:
     who = person(moving, ANN, is_admin=is_admin)
-    secret = sign_in.open_session(moving, who.id, how="link", ip=None, user_agent=None)
+    secret = web_sessions.open_session(moving, who.id, how="link", ip=None, user_agent=None)
     end = clock.now + timedelta(hours=hours)
 
     while clock.now < end - timedelta(hours=6):
@@ -126,7 +150,7 @@ def test_a_busy_session_is_over_at_last(
 
 def test_a_new_administrator_does_not_keep_the_long_session(moving: Runtime, clock: Clock) -> None:
     who = person(moving, ANN)
-    secret = sign_in.open_session(moving, who.id, how="link", ip=None, user_agent=None)
+    secret = web_sessions.open_session(moving, who.id, how="link", ip=None, user_agent=None)
     people.make_admin(moving.sessions, email=ANN, actor=SYSTEM, now=moving.now())
 
     clock.now += timedelta(hours=13)
@@ -152,10 +176,10 @@ def test_people_list_and_end_their_own_sessions_only(
 ) -> None:
     ann, ben = person(moving, ANN), person(moving, BEN)
     browser.sign_in(moving, ANN)
-    phone = sign_in.open_session(
+    phone = web_sessions.open_session(
         moving, ann.id, how="link", ip="10.0.0.7", user_agent="X (iPhone) Safari/605"
     )
-    bens = sign_in.open_session(moving, ben.id, how="link", ip=None, user_agent="BenBrowser")
+    bens = web_sessions.open_session(moving, ben.id, how="link", ip=None, user_agent="BenBrowser")
     page = browser.get("/account").text
     assert "Safari on iPhone" in page
     assert "BenBrowser" not in page
@@ -174,7 +198,8 @@ def test_all_others_are_signed_out_and_this_one_stays(browser: Browser, moving: 
     ann = person(moving, ANN)
     browser.sign_in(moving, ANN)
     others = [
-        sign_in.open_session(moving, ann.id, how="link", ip=None, user_agent=None) for _ in range(3)
+        web_sessions.open_session(moving, ann.id, how="link", ip=None, user_agent=None)
+        for _ in range(3)
     ]
 
     browser.post("/account/sessions/end-others", page="/account")

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 
 from dcarbon.db.audit import AuditEntry
 from dcarbon.db.authorizations import Authorization
-from dcarbon.db.base import new_id
 from dcarbon.db.facilities import Facility
 from dcarbon.db.interval_days import IntervalDay
 from dcarbon.db.mails import Mail
@@ -196,27 +195,6 @@ def test_what_was_landed_last_is_not_fetched_again_when_telling_has_to_be_repeat
 
     assert (first.is_confirmed, second.is_confirmed) == (False, True)
     assert len(landed) == len(_details(runtime, "interval_data_imported")) == 1
-
-
-def test_many_are_ended_each_for_itself(runtime: Runtime, customer: Make) -> None:
-    house, hall = customer("House"), customer("Hall")
-    first = authorization_of(house.authorise("pge", "sunny"))
-    second = authorization_of(hall.authorise("sce", "sunny"))
-    revocation.revoke(runtime, second, actor=ADMIN, reason=WHY)
-    unknown = new_id()
-
-    outcomes = revocation.revoke_many(
-        runtime, [unknown, first, second, first], actor=ADMIN, reason=WHY
-    )
-
-    assert [one.authorization_id for one in outcomes] == [unknown, first, second]
-    assert [one.error.code if one.error else None for one in outcomes] == [
-        "not_found",
-        None,
-        "invalid_transition",
-    ]
-    assert outcomes[1].revoked is not None
-    assert _row(runtime, first).status == "revoked"
 
 
 def test_a_consent_too_narrow_to_be_of_use_is_ended_at_the_utility_again(

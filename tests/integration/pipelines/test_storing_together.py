@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from dcarbon.db.authorizations import Authorization
 from dcarbon.db.base import new_id
-from dcarbon.db.tables import AuditEntry, CoverageDay, SyncAttempt
+from dcarbon.db.tables import AuditEntry, CoverageDay, Series, SyncAttempt
 from dcarbon.providers.green_button import espi
-from dcarbon.services import collection_syncs, collection_totals, ingestion, readings_storing
+from dcarbon.services import (
+    collection_pieces,
+    collection_records,
+    collection_syncs,
+    collection_totals,
+    ingestion,
+    readings_storing,
+)
 from dcarbon.services.collection_jobs import Asked, Job
 from dcarbon.services.fetching import EVERY_METER
 from dcarbon.services.ingestion import Arrival
@@ -103,7 +113,7 @@ def _job(world: World, authorization_id: UUID, pieces: Pieces) -> Job:
 COUNTS = {"payloads": 1, "readings": 48, "new": 48, "restated": 0, "unreadable": 0, "meters": 1}
 
 
-@pytest.mark.parametrize(
+in_pieces = pytest.mark.parametrize(
     "pieces",
     [
         (WINDOW,),
@@ -111,6 +121,9 @@ COUNTS = {"payloads": 1, "readings": 48, "new": 48, "restated": 0, "unreadable":
     ],
     ids=["in one piece", "in two"],
 )
+
+
+@in_pieces
 def test_totals_of_an_end_are_those_of_what_is_stored(world: World, pieces: Pieces) -> None:
     customers = [world.authorization() for _ in range(2)]
     _store(world, [_said(world, customers[0], 500), _said(world, customers[1], 800, hours=30)])
@@ -123,8 +136,8 @@ def test_totals_of_an_end_are_those_of_what_is_stored(world: World, pieces: Piec
     assert [(one.meters, one.covered_days) for one in totals] == [(1, 2), (1, 1)]
     with world.runtime.sessions() as session:
         for job, told in zip(jobs, totals, strict=True):
-            ids = [m.id for m in collection_totals.meters_of(session, job.authorization.id)]
-            summed = collection_totals.total(session, job.authorization.id, ids, WINDOW)
+            meters = collection_totals.meters_of(session, job.authorization.id)
+            summed = collection_totals.total(session, collection_totals.zones_of(meters), WINDOW)
             assert (told.delivered_kwh, told.received_kwh) == (
                 summed.delivered_kwh,
                 summed.received_kwh,
@@ -136,6 +149,68 @@ def test_totals_of_an_end_are_those_of_what_is_stored(world: World, pieces: Piec
         assert all(finished)
         imported = select(func.count()).where(AuditEntry.event == "interval_data_imported")
         assert session.scalar(imported) == 2
+
+
+@in_pieces
+def test_no_time_counts_twice_where_a_channel_has_readings_of_two_lengths(
+    world: World, pieces: Pieces
+) -> None:
+    customer = world.authorization()
+    _store(world, [_said(world, customer, 500)])
+    with world.runtime.sessions() as session:
+        hourly = session.scalars(select(Series.id)).one()
+    quarterly = world.series_beside(hourly, interval_s=900)
+    world.read(quarterly, FIRST, [125] * 96, interval_s=900)
+    job = _job(world, customer, pieces)
+
+    (told,) = collection_syncs._finish(world.runtime, [collection_syncs._Ending(job, COUNTS)])
+
+    assert told.delivered_kwh == Decimal(24)
+
+
+def _finish_sync(world: World, job: Job) -> None:
+    collection_syncs.finished(world.runtime, job, COUNTS)
+
+
+def _finish_order(world: World, job: Job) -> None:
+    collection_records.finished(world.runtime, job, COUNTS)
+
+
+def _cut_short(world: World, job: Job) -> None:
+    collection_pieces._count(world.runtime, job, 0)
+
+
+@pytest.mark.parametrize("end", [_finish_sync, _finish_order, _cut_short])
+def test_days_are_counted_with_what_is_stored_at_the_same_time(
+    world: World, end: Callable[[World, Job], None]
+) -> None:
+    customer = world.authorization()
+    _store(world, [_said(world, customer, 500, hours=30)])
+    job, later = _job(world, customer, (WINDOW,)), _said(world, customer, 500)
+
+    with world.runtime.sessions() as storing, ThreadPoolExecutor(1) as pool:
+        readings_storing.store(storing, [later], now=NOW)
+        ending = pool.submit(end, world, job)
+        _wait_for_one_that_waits(world)
+        storing.commit()
+        ending.result(timeout=60)
+
+    with world.runtime.sessions() as session:
+        assert session.scalars(select(CoverageDay.state)).all() == ["complete", "complete"]
+
+
+def _wait_for_one_that_waits(world: World) -> None:
+    waiting = text(
+        "select count(*) from pg_stat_activity "
+        "where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with world.runtime.sessions() as session:
+            if session.scalar(waiting):
+                return
+        time.sleep(0.02)
+    pytest.fail("nobody waits")
 
 
 def test_an_authorization_nobody_knows_begins_for_nobody_else(world: World) -> None:

@@ -219,6 +219,24 @@ def test_one_that_failed_last_night_needs_one_order_and_none_after_it_went_well(
     assert [order.outcome for order in orders_of(runtime, authorization)] == ["done"]
 
 
+def test_a_day_of_long_ago_brings_nothing_that_a_retry_is_for(
+    runtime: Runtime, world: World, custodian: StandInCustodian
+) -> None:
+    authorization = world.authorization(shard=SHARD)
+    synced_at(runtime, authorization, NOW - timedelta(days=3))
+    custodian.down.add(authorization.hex)
+    yesterday = DAY + timedelta(days=1)
+    syncing.sync_shard(runtime, day=yesterday, shard=SHARD)
+    custodian.down.clear()
+
+    syncing.sync_shard(runtime, day=DAY - timedelta(days=10), shard=SHARD, kind="pull-1")
+    after_the_old_day = [order.outcome for order in orders_of(runtime, authorization)]
+    syncing.sync_shard(runtime, day=yesterday, shard=SHARD, kind="pull-2")
+
+    assert after_the_old_day == [None]
+    assert [order.outcome for order in orders_of(runtime, authorization)] == ["done"]
+
+
 def test_what_failed_of_an_administrator_s_day_is_retried_for_that_day(
     runtime: Runtime, world: World, custodian: StandInCustodian
 ) -> None:

@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from dcarbon import settings
+from dcarbon.db import platform_secrets
 from dcarbon.db.audit import AuditEntry
 from dcarbon.db.facilities import Facility
+from dcarbon.domain.secrets import Secret
 from dcarbon.services import facilities, people
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.facilities import FacilityDetails
@@ -89,6 +91,20 @@ def settle(runtime: Runtime) -> Settle:
         return Resident(actor, facility)
 
     return make
+
+
+def set_api_token(runtime: Runtime, token: str) -> None:
+    """Seal the token with which the platform asks UtilityAPI."""
+    with runtime.sessions.begin() as session:
+        platform_secrets.replace(
+            session,
+            runtime.keys,
+            Secret(token),
+            provider="utilityapi",
+            name="api_token",
+            set_by=None,
+            now=runtime.now(),
+        )
 
 
 def entries(runtime: Runtime) -> list[AuditEntry]:

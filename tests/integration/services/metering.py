@@ -10,6 +10,7 @@ from uuid import UUID
 from dcarbon.db.authorizations import Authorization, shard_of
 from dcarbon.db.base import new_id
 from dcarbon.db.meters import CoverageDay, Meter, MeterChannel
+from dcarbon.providers.profiles import PROFILES
 from dcarbon.services.runtime import Runtime
 
 PACIFIC = "America/Los_Angeles"
@@ -48,8 +49,8 @@ def meter(
         return row.id
 
 
-def authorization(runtime: Runtime, facility_id: UUID) -> UUID:
-    """Create another consent at the same utility; return its id."""
+def authorization(runtime: Runtime, facility_id: UUID, *, provider: str = "pge") -> UUID:
+    """Create another consent, in force; return its id."""
     identity = new_id()
     with runtime.sessions.begin() as session:
         session.add(
@@ -57,8 +58,8 @@ def authorization(runtime: Runtime, facility_id: UUID) -> UUID:
                 id=identity,
                 facility_id=facility_id,
                 method="green_button",
-                provider="pge",
-                utility="PG&E",
+                provider=provider,
+                utility=PROFILES[provider].known_as,
                 status="authorized",
                 shard=shard_of(identity),
             )

@@ -195,6 +195,37 @@ def test_the_command_proves_exports_and_keeps(
     assert dcarbon("verifier")[1] == Path(audit_proof.__file__).read_text("utf-8")
 
 
+@pytest.mark.usefixtures("administrator")
+def test_a_broken_log_goes_on_from_where_somebody_accepted_it(
+    runtime: Runtime, dcarbon: Dcarbon
+) -> None:
+    record(runtime, *[LONG_AGO] * 5)
+    audit_heads.keep(runtime)
+    nothing_wrong = dcarbon("accept", "--by", "ada@example.test", "--yes")
+    behind_the_product(runtime, "update audit_entries set event = 'x' where seq = 4")
+    behind_the_product(runtime, "delete from audit_entries where seq >= 6")
+
+    not_asked = dcarbon("accept", "--by", "ada@example.test")
+    accepted = dcarbon("accept", "--by", "ada@example.test", "--yes")
+
+    assert (nothing_wrong[0], not_asked[0], accepted[0]) == (1, 1, 0)
+    assert "NOT AS WRITTEN  entry 4 (x" in accepted[1]
+    said = entries(runtime)[-1]
+    assert (said.event, said.details["findings"]) == ("audit_log_accepted", 2)
+    assert said.actor_id is not None
+    place = audit_heads.file_of(runtime.settings)
+    aside = list(place.parent.glob(f"{place.stem}-before-*.jsonl"))
+    assert [len(file.read_text().splitlines()) for file in aside] == [1]
+    # The nights go on, on Sundays too; whoever verifies still finds what was done.
+    assert audit_heads.keep(runtime).proven > 0
+    assert audit_heads.keep(runtime, whole=True).proven > 0
+    assert dcarbon("verify")[0] == 1
+
+    behind_the_product(runtime, "update audit_entries set event = 'y' where seq = 7")
+    with pytest.raises(AuditLogBroken):
+        audit_heads.keep(runtime, whole=True)
+
+
 def test_a_selection_is_exported_as_it_is_hashed(runtime: Runtime) -> None:
     record(runtime, LONG_AGO, runtime.now(), LONG_AGO)
 

@@ -14,7 +14,7 @@ from dcarbon.db.mails import Mail
 from dcarbon.db.people import Person
 from dcarbon.db.registrations import Invitation
 from dcarbon.domain.errors import DCarbonError, InvalidInput, InvalidTransition, NotFound
-from dcarbon.services import facilities, facility_views, invitations, people, sign_in
+from dcarbon.services import facilities, facility_views, invitations, people, web_sessions
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.runtime import Runtime
 from tests.integration.services.conftest import MovableClock, Settle, events
@@ -74,6 +74,16 @@ def test_looking_shows_the_facility_and_uses_nothing_up(runtime: Runtime, settle
     assert _accept(runtime, secret).facility_id == ann.facility.id
 
 
+def test_whoever_looks_waits_for_nobody_who_changes(runtime: Runtime, settle: Settle) -> None:
+    ann = settle(role="owner")
+    invitations.invite(runtime, ann.facility.id, email=OPERATOR, actor=ann.actor)
+
+    with runtime.sessions.begin() as changing, runtime.sessions.begin() as looking:
+        assert invitations.open_row(changing, ann.facility.id, lock=True) is not None
+        looking.execute(text("set local lock_timeout = '200ms'"))
+        assert invitations.open_of(looking, ann.facility.id, now=runtime.now()) is not None
+
+
 def test_accepting_makes_the_operator_and_signs_them_in(runtime: Runtime, settle: Settle) -> None:
     ann = settle(role="owner")
     invitations.invite(runtime, ann.facility.id, email=OPERATOR, actor=ann.actor)
@@ -82,7 +92,7 @@ def test_accepting_makes_the_operator_and_signs_them_in(runtime: Runtime, settle
 
     assert (accepted.person.email, accepted.person.account_kind) == (OPERATOR, "commercial")
     assert accepted.session_secret is not None
-    actor = sign_in.actor_of(runtime, accepted.session_secret, ip=None)
+    actor = web_sessions.actor_of(runtime, accepted.session_secret, ip=None)
     assert actor is not None
     with runtime.sessions() as session:
         assert facilities.require_may_authorize(session, ann.facility.id, actor=actor)

@@ -14,8 +14,7 @@ from sqlalchemy import select, update
 
 from dcarbon.db import authorizations as stored
 from dcarbon.db import platform_secrets, sealing
-from dcarbon.db.authorizations import Authorization, AuthorizationSession, Grant, shard_of
-from dcarbon.db.base import new_id
+from dcarbon.db.authorizations import Authorization, AuthorizationSession, Grant
 from dcarbon.db.mails import Mail
 from dcarbon.db.sealing import KeyRing
 from dcarbon.domain.errors import (
@@ -36,7 +35,14 @@ from dcarbon.services import (
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.key_rotation import KeyView
 from dcarbon.services.runtime import Runtime, open_runtime
-from tests.integration.services.conftest import MovableClock, Settle, entries, events
+from tests.integration.services import metering
+from tests.integration.services.conftest import (
+    MovableClock,
+    Settle,
+    entries,
+    events,
+    set_api_token,
+)
 
 pytestmark = pytest.mark.database
 
@@ -104,28 +110,8 @@ def house(runtime: Runtime, settle: Settle) -> House:
         browser=None,
     )
     state = started.redirect_url.partition("state=")[2].partition("&")[0]
-    identity = new_id()
-    with runtime.sessions.begin() as session:
-        session.add(
-            Authorization(
-                id=identity,
-                facility_id=ann.facility.id,
-                method="green_button",
-                provider="sdge",
-                utility="San Diego Gas & Electric",
-                status="authorized",
-                shard=shard_of(identity),
-            )
-        )
-        platform_secrets.replace(
-            session,
-            runtime.keys,
-            Secret("platform"),
-            provider="utilityapi",
-            name="api_token",
-            set_by=None,
-            now=runtime.now(),
-        )
+    identity = metering.authorization(runtime, ann.facility.id, provider="sdge")
+    set_api_token(runtime, "platform")
     made = House(runtime, identity, state, runtime.keys.current_id)
     made.store(runtime, "access")
     return made

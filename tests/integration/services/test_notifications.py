@@ -21,8 +21,8 @@ from dcarbon.db.people import Person
 from dcarbon.db.provider_states import ProviderEvent
 from dcarbon.db.sign_in import SignInLink, WebSession
 from dcarbon.db.work_orders import WorkOrder
-from dcarbon.domain.errors import InvalidInput
-from dcarbon.services import notifications, sign_in, web_sessions
+from dcarbon.domain.errors import InvalidInput, ProviderThrottled
+from dcarbon.services import notifications, sign_in, web_sessions, work
 from dcarbon.services.runtime import Runtime
 from tests.integration.conftest import WEBHOOK_SECRET
 from tests.integration.services.conftest import MovableClock, Settle
@@ -346,17 +346,41 @@ def test_the_address_of_an_authorization_says_that_it_changed(
     assert [order.authorization_id for order in _orders(runtime)] == [identity]
 
 
-def test_the_same_address_is_news_again_after_an_hour(
+def test_made_up_addresses_leave_one_trace_and_move_an_open_order_once(
     runtime: Runtime, authorization: Make, clock: MovableClock
 ) -> None:
-    identity = authorization(provider="pge", place="1")
-    taken = []
-    for pause in (timedelta(0), timedelta(minutes=59), timedelta(minutes=1)):
-        clock.advance(pause)
-        taken.append(_notify(runtime, [_place(runtime, "1")]))
-        _finish(runtime, identity)
+    """Nobody signs them: whoever knows one address can think up any number below it."""
+    authorization(provider="pge", place="1")
+    place = _place(runtime, "1")
 
-    assert taken == [1, 0, 1]
+    def send_fifty() -> int:
+        return _notify(runtime, [f"{place}/UsagePoint/{n}?a={n}" for n in range(50)])
+
+    taken = [send_fifty(), send_fifty()]
+    with runtime.sessions.begin() as session:
+        session.scalars(select(WorkOrder)).one().not_before = runtime.now() + timedelta(hours=6)
+    clock.advance(notifications.REST)
+    taken += [send_fifty(), send_fifty()]
+
+    (order,) = _orders(runtime)
+    assert taken == [1, 0, 1, 0]
+    assert (order.attempts, order.not_before) == (1, runtime.now())
+    with runtime.sessions() as session:
+        assert session.scalar(select(func.count()).select_from(ProviderEvent)) == 1
+
+
+def test_a_hint_shortens_no_wait_after_a_failure(runtime: Runtime, authorization: Make) -> None:
+    """The utility may have said how long to leave it alone."""
+    identity, until = authorization(provider="pge", place="1"), runtime.now() + timedelta(hours=1)
+    with runtime.sessions.begin() as session:
+        order = work.open_collection(session, identity, reason="a test", now=runtime.now())
+        session.flush()
+        work.postpone(session, order.id, until=until, error=ProviderThrottled("busy"))
+
+    assert _notify(runtime, [_place(runtime, "1")]) == 0
+
+    (order,) = _orders(runtime)
+    assert (order.attempts, order.not_before) == (1, until)
 
 
 def test_however_many_hints_come_there_is_a_rest_between_collections(

@@ -246,6 +246,19 @@ def test_an_owner_waits_once_the_operator_is_invited(runtime: Runtime) -> None:
     assert (made.step, invited.step, withdrawn.step) == ("operator", "waiting", "operator")
 
 
+def test_who_operates_it_themselves_takes_the_invitation_back(runtime: Runtime) -> None:
+    ann = _person(runtime)
+    made = _with_details(runtime, ann, role="owner")
+    assert made.facility_id is not None
+    invitations.invite(runtime, made.facility_id, email="op@example.test", actor=ann)
+
+    registrations.answer_role(runtime, made.id, role="owner_operator", actor=ann)
+
+    with runtime.sessions() as session:
+        assert invitations.open_of(session, made.facility_id, now=runtime.now()) is None
+    assert events(runtime)[-1] == "invitation_ended"
+
+
 def test_there_is_an_end_to_how_many_can_be_unfinished(runtime: Runtime) -> None:
     ann = _person(runtime)
     for _ in range(registrations.MOST_UNFINISHED):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
@@ -14,8 +15,18 @@ from dcarbon.db.facilities import Facility, FacilityRole
 from dcarbon.db.mails import Mail
 from dcarbon.db.work_orders import WorkOrder
 from dcarbon.domain.errors import InvalidInput, InvalidTransition, NotFound
-from dcarbon.services import authorizations, people, retrying, work
+from dcarbon.domain.secrets import Secret
+from dcarbon.providers.green_button.token_response import TokenSet
+from dcarbon.services import (
+    authorization_records,
+    authorization_sessions,
+    authorizations,
+    people,
+    retrying,
+    work,
+)
 from dcarbon.services.actors import SYSTEM, Actor
+from dcarbon.services.authorizations import Started
 from dcarbon.services.retrying import RetriedBy
 from dcarbon.services.runtime import Runtime
 from tests.integration.services.conftest import MovableClock, Resident, Settle, entries
@@ -273,10 +284,14 @@ def test_one_that_waits_for_the_provider_is_looked_for_again(
     assert _mails(runtime) == []
 
 
-def _start(runtime: Runtime, who: Resident) -> UUID:
-    started = authorizations.start_green_button(
+def _started(runtime: Runtime, who: Resident) -> Started:
+    return authorizations.start_green_button(
         runtime, facility_id=who.facility.id, provider="pge", actor=who.actor, browser=None
     )
+
+
+def _start(runtime: Runtime, who: Resident) -> UUID:
+    started = _started(runtime, who)
     with runtime.sessions() as session:
         attempt = session.get_one(AuthorizationSession, started.session_id)
         return attempt.authorization_id
@@ -314,6 +329,42 @@ def test_a_return_that_was_cut_off_fails_instead_of_waiting_for_ever(
     assert (early, counts) == (0, [1, 0])
     row = _row(runtime, identity)
     assert (row.status, row.reason_code) == ("failed", "return_cut_off")
+
+
+def test_a_return_in_the_last_moment_has_time_to_be_written_down(
+    runtime: Runtime, settle: Settle, clock: MovableClock
+) -> None:
+    """The state is good for half an hour; the utility may take a while to give the tokens."""
+    identity = _start(runtime, settle())
+    clock.advance(timedelta(minutes=29, seconds=59))
+    with runtime.sessions.begin() as session:
+        session.execute(update(AuthorizationSession).values(consumed_at=runtime.now()))
+    clock.advance(timedelta(seconds=30))
+
+    under_way = retrying.sweep_unanswered(runtime)
+    clock.advance(retrying.RETURN_TAKES)
+
+    assert (under_way, retrying.sweep_unanswered(runtime)) == (0, 1)
+    assert _row(runtime, identity).reason_code == "return_cut_off"
+
+
+def test_tokens_that_come_after_all_leave_no_word_of_the_failure(
+    runtime: Runtime, settle: Settle, clock: MovableClock
+) -> None:
+    who = settle()
+    started = _started(runtime, who)
+    state = dict(parse_qsl(urlsplit(started.redirect_url).query))["state"]
+    attempt = authorization_sessions.take(runtime, state, browser=None)
+    clock.advance(timedelta(minutes=31))
+    assert retrying.sweep_unanswered(runtime) == 1
+
+    tokens = TokenSet(Secret("opened-sesame"), runtime.now() + timedelta(hours=1))
+    authorization_records.authorized_by_tokens(runtime, attempt, tokens)
+
+    stands = authorizations.session_status(
+        runtime, started.session_id, method="green_button", actor=who.actor
+    )
+    assert (stands.status, stands.error_code) == ("authorized", None)
 
 
 def test_an_open_attempt_keeps_an_older_one_from_failing_it(

@@ -77,6 +77,13 @@ def test_help_is_laid_out_as_it_was_written(path: str) -> None:
     assert "..." not in shown.partition("Commands:")[2]
 
 
+@pytest.mark.parametrize("path", sorted({path.rpartition(" ")[0] for path in LEAVES}))
+def test_what_a_list_says_of_a_command_is_not_cut_off(path: str) -> None:
+    result = CliRunner().invoke(dcarbon, [*path.split(), "--help"], terminal_width=78)
+
+    assert "..." not in result.stdout.partition("Commands:")[2]
+
+
 def test_a_name_that_is_nearly_right_is_guessed() -> None:
     near = CliRunner().invoke(dcarbon, ["improt"])
     far = CliRunner().invoke(dcarbon, ["xyzzy"])

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from dcarbon.domain.calendar import (
     DAY,
+    LONGEST_DAY_S,
     day_bounds,
     expected_count,
     local_days,
-    utc_days,
+    month_end,
 )
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -45,6 +46,13 @@ INSTANTS = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st
 def test_a_meter_day_has_as_many_intervals_as_local_hours(day: date, hours: int) -> None:
     assert expected_count(day, zone=PACIFIC, step=timedelta(hours=1)) == hours
     assert expected_count(day, zone=PACIFIC, step=timedelta(minutes=15)) == 4 * hours
+
+
+def test_no_day_is_longer_than_the_longest() -> None:
+    year = [date(2026, 1, 1) + n * DAY for n in range(365)]
+    bounds = [day_bounds(day, PACIFIC) for day in year]
+
+    assert max((end - start).total_seconds() for start, end in bounds) == LONGEST_DAY_S
 
 
 def test_an_interval_longer_than_the_day_counts_as_one() -> None:
@@ -85,18 +93,11 @@ def test_the_local_days_of_a_range_are_those_it_touches(
     assert days == (touched if length else [])
 
 
-@given(INSTANTS, st.timedeltas(timedelta(), timedelta(days=40)))
-def test_utc_days_are_the_local_days_of_utc(start: datetime, length: timedelta) -> None:
-    end = start + length
-
-    assert list(utc_days(start, end)) == list(local_days(start, end, ZoneInfo("UTC")))
-
-
 @pytest.mark.parametrize("back", [DAY, timedelta(hours=1), timedelta()])
 def test_a_range_that_ends_before_it_starts_touches_no_day(back: timedelta) -> None:
     now = datetime(2026, 3, 8, 20, tzinfo=UTC)
 
-    assert list(local_days(now, now - back, PACIFIC)) == list(utc_days(now, now - back)) == []
+    assert list(local_days(now, now - back, PACIFIC)) == []
 
 
 @pytest.mark.parametrize("zone", [PACIFIC, ZoneInfo("UTC")], ids=str)
@@ -107,6 +108,9 @@ def test_a_day_is_touched_from_its_first_moment_on(zone: ZoneInfo) -> None:
 
     assert list(local_days(start, end, zone)) == [first]
     assert list(local_days(start, end + moment, zone)) == [first, second]
-    if zone is not PACIFIC:
-        assert list(utc_days(start, end)) == [first]
-        assert list(utc_days(start, end + moment)) == [first, second]
+
+
+@pytest.mark.parametrize("day", [1, 15, 28])
+@pytest.mark.parametrize(("month", "last"), [((2028, 2), 29), ((2027, 2), 28), ((2026, 12), 31)])
+def test_a_month_ends_on_its_last_day(month: tuple[int, int], last: int, day: int) -> None:
+    assert month_end(date(*month, day)) == date(*month, last)

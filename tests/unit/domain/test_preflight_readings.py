@@ -40,7 +40,10 @@ def test_a_meter_that_counts_on_one_day_is_no_missing_one() -> None:
         ({"eligibility": "of_tomorrow"}, "they are of_tomorrow."),
         ({"basis": "production"}, "they are hourly export, which the claim does not say."),
         ({"basis": "of_tomorrow"}, "they are hourly export, which the claim does not say."),
-        ({"doubt": "It gives nothing."}, "count as hourly export: It gives nothing. Set it on"),
+        (
+            {"doubt": "It gives nothing."},
+            "The readings of meter 1001 do not count as hourly export any more: It gives nothing.",
+        ),
     ],
 )
 def test_a_channel_that_may_not_count_is_named_with_the_reason(

@@ -159,11 +159,6 @@ def test_each_check_names_the_cells_it_is_about() -> None:
     assert registry_files.wrong_totals(file, given) == ["x"]
 
 
-@pytest.mark.parametrize(("month", "last"), [((2028, 2), 29), ((2027, 2), 28), ((2026, 12), 31)])
-def test_a_month_ends_on_its_last_day(month: tuple[int, int], last: int) -> None:
-    assert registry_files.month_end(date(*month, 1)) == date(*month, last)
-
-
 HEAD = "PROJECTID,REPORTINGENTITYID,VINTAGE,FROMDATE,TODATE,TOTALMWH"
 
 

@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from dcarbon.domain.secrets import Secret
+from dcarbon.domain.secrets import Secret, hashed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,3 +44,8 @@ def test_secrets_are_equal_when_their_texts_are() -> None:
 def test_an_empty_secret_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="not empty"):
         Secret(value)  # type: ignore[arg-type]
+
+
+def test_of_a_secret_that_we_gave_out_its_hash_is_kept() -> None:
+    assert hashed("abc").hex().startswith("ba7816bf8f01cfea")
+    assert hashed("\ud800") == hashed("?")  # what no browser sends by itself is no failure of ours

@@ -11,6 +11,12 @@ from dcarbon.db.derived_energy_marks import Waiting
 from dcarbon_pipelines import derivations
 from dcarbon_pipelines.definitions import defs
 from dcarbon_pipelines.order_runs import RANGE_END, RANGE_START
+from dcarbon_pipelines.sync_runs import SYNC
+
+
+def _by_hand(asset: str) -> dg.DagsterRun:
+    return dg.DagsterRun("__ASSET_JOB", asset_selection=frozenset({dg.AssetKey(asset)}))
+
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
 
@@ -33,6 +39,23 @@ def test_a_run_is_shown_under_partitions_there_are(
 
     assert (request.tags[RANGE_START], request.tags[RANGE_END]) == expected
     assert request.run_config["ops"] == {"daily_energy": {"config": {"only_changed": True}}}
+
+
+@pytest.mark.parametrize(
+    ("run", "brings"),
+    [
+        (dg.DagsterRun("daily_sync"), True),
+        (dg.DagsterRun("collect_scattered"), True),
+        (dg.DagsterRun("of no schedule", tags={SYNC: "pull-1"}), True),
+        (_by_hand("intervals"), True),
+        (_by_hand("authorization_intervals"), True),
+        (_by_hand("daily_energy"), False),
+        (dg.DagsterRun("derive_days"), False),
+    ],
+    ids=["schedule", "by name", "pulled", "by hand", "of one by hand", "derived", "deriving"],
+)
+def test_a_run_that_collects_is_known_as_one(run: dg.DagsterRun, *, brings: bool) -> None:
+    assert derivations.brings_readings(run) is brings
 
 
 def test_months_are_shown_by_their_first_day() -> None:

@@ -39,12 +39,8 @@ def test_pge_has_the_numbers_it_publishes() -> None:
     pge = profile("pge")
 
     assert pge.limits == RateLimits(per_second=1, per_hour=2_000, per_day=20_000)
-    assert (pge.history_limit_days, pge.data_kept_days, pge.data_delay_days) == (1461, 5, 1)
-    assert (pge.code_life_s, pge.access_token_life_s, pge.refresh_token_life_days) == (
-        600,
-        3600,
-        365,
-    )
+    assert pge.history_limit_days == 1461
+    assert (pge.access_token_life_s, pge.refresh_token_life_days) == (3600, 365)
     assert pge.needs_client_certificate
     assert not pge.sends_scope
     assert pge.client_auth is ClientAuth.BASIC

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from lxml import etree
 
+from dcarbon.domain.flows import ESTIMATED_QUALITIES
 from dcarbon.providers.green_button.espi.names import (
     DURATION,
     INTERVAL,
@@ -35,7 +36,6 @@ from dcarbon.providers.green_button.espi.safe_xml import refused
 
 NOT_STATED = -1
 """In the columns of duration and quality: the reading does not say."""
-_ESTIMATES = frozenset({8, 9, 12})
 _INT64 = 1 << 63
 _INT32 = 1 << 31
 _INT16 = 1 << 15
@@ -294,4 +294,4 @@ def _quality(reading: etree._Element) -> int:
     known = [code for code in codes if code is not None and 0 <= code < _INT16]
     if not known:
         return NOT_STATED
-    return next((code for code in known if code in _ESTIMATES), known[0])
+    return next((code for code in known if code in ESTIMATED_QUALITIES), known[0])

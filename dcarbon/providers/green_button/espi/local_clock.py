@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dcarbon.domain.calendar import LONGEST_DAY_S
 from dcarbon.providers.green_button.espi.blocks import NOT_STATED
 from dcarbon.providers.green_button.espi.document import Document
 
 _DAY_S = 86_400
-_LONGEST_DAY_S = 25 * 3_600
 
 
 def looks_like_local_clock(document: Document, utc_offset_s: int | None) -> bool:
@@ -26,7 +26,7 @@ def looks_like_local_clock(document: Document, utc_offset_s: int | None) -> bool
         start, end = columns.interval_start[number], columns.interval_end[number]
         if count < 2 or start == NOT_STATED:  # noqa: PLR2004 — a day of one reading says nothing
             continue
-        if start % _DAY_S or end % _DAY_S or end - start > _LONGEST_DAY_S:
+        if start % _DAY_S or end % _DAY_S or end - start > LONGEST_DAY_S:
             return False
         daily += 1
     return daily > 0

@@ -13,7 +13,7 @@ from dcarbon.cli import dcarbon
 from dcarbon.db.provider_states import PlatformSecret
 from dcarbon.domain.errors import ClientCredentialsRejected, InvalidInput, NotFound
 from dcarbon.domain.secrets import Secret
-from dcarbon.services import authorizations, people, platform_tokens
+from dcarbon.services import administrators, authorizations, people, platform_tokens
 from dcarbon.services.actors import SYSTEM, Actor
 from dcarbon.services.runtime import Runtime
 from dcarbon_sandbox.clock import SandboxClock
@@ -37,7 +37,7 @@ def _as_it_was(control: Control) -> Iterator[None]:
 def admin(runtime: Runtime) -> Actor:
     now = runtime.now()
     people.make_admin(runtime.sessions, email="admin@example.test", actor=SYSTEM, now=now)
-    return platform_tokens.administrator(runtime, "admin@example.test")
+    return administrators.by_email(runtime, "admin@example.test")
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_only_an_administrator_answers_for_it_and_only_at_utilityapi(
 
     for email in ("ann@example.test", "nobody@example.test"):
         with pytest.raises(NotFound):
-            platform_tokens.administrator(runtime, email)
+            administrators.by_email(runtime, email)
     with pytest.raises(InvalidInput):
         platform_tokens.rotate(runtime, "pge", Secret(NEW), actor=admin)
 

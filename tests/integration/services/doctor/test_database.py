@@ -8,15 +8,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from dcarbon.db import migrate, payloads, platform_secrets, privileges
+from dcarbon.db import migrate, payloads, privileges
 from dcarbon.db.base import new_id
 from dcarbon.db.sealing import KeyRing, replace
-from dcarbon.domain.secrets import Secret
 from dcarbon.domain.system_words import State
 from dcarbon.services.doctor import database, inside
 from dcarbon.services.runtime import Runtime
 from dcarbon.services.system_checks import Finding
-from tests.integration.services.conftest import Settle
+from tests.integration.services.conftest import Settle, set_api_token
 from tests.support.databases import address
 
 pytestmark = pytest.mark.database
@@ -132,16 +131,7 @@ def test_a_house_that_nobody_runs_is_looked_at_without_asking_for_life(runtime: 
 
 
 def test_secrets_that_no_key_opens_are_counted(runtime: Runtime) -> None:
-    with runtime.sessions.begin() as session:
-        platform_secrets.replace(
-            session,
-            runtime.keys,
-            Secret("platform"),
-            provider="utilityapi",
-            name="api_token",
-            set_by=None,
-            now=runtime.now(),
-        )
+    set_api_token(runtime, "platform")
     before = said(inside.of_house(runtime.settings, is_running=False))
     file = runtime.keys.given.file
     assert file is not None

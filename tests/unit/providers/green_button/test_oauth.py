@@ -18,8 +18,8 @@ from dcarbon.domain.secrets import Secret
 from dcarbon.providers.green_button.oauth import (
     authorization_url,
     callback_code,
-    derived_customer_uri,
 )
+from dcarbon.providers.green_button.token_response import derived_customer_uri
 from dcarbon.providers.profiles import (
     ClientAuth,
     TokenStyle,

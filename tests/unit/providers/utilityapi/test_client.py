@@ -218,7 +218,6 @@ def test_intervals_are_asked_for_in_utc(client: Open) -> None:
         "8812014",
         datetime(2026, 3, 1, tzinfo=zone),
         datetime(2026, 3, 9, tzinfo=zone),
-        limit=5,
     )
 
     assert len(list(pages)) == 1
@@ -226,7 +225,6 @@ def test_intervals_are_asked_for_in_utc(client: Open) -> None:
         "meters": "8812014",
         "start": "2026-03-01T08:00:00Z",
         "end": "2026-03-09T07:00:00Z",
-        "limit": "5",
     }
 
 
@@ -364,11 +362,11 @@ def test_an_order_tells_which_meters_were_dropped(client: Open) -> None:
 def test_monitoring_is_ordered_with_its_frequency(client: Open) -> None:
     provider = Provider(ok({"success": True, "meters": ["1"], "frequency": "monthly"}))
 
-    order = client(provider).ongoing_monitoring(["1"], frequency="monthly", fixed_refresh_day=28)
+    order = client(provider).ongoing_monitoring(["1"], frequency="monthly")
 
     assert order.dropped == ()
     assert provider.requests[0].url.path == "/api/v2/meters/ongoing-monitoring"
-    assert provider.body == {"meters": ["1"], "frequency": "monthly", "fixed_refresh_day": 28}
+    assert provider.body == {"meters": ["1"], "frequency": "monthly"}
 
 
 def test_an_order_without_a_balance_is_an_administrators(client: Open) -> None:

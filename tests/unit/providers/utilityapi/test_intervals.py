@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dcarbon.domain.errors import UnreadablePayload
 from dcarbon.domain.flows import Commodity, Direction, Measure, Unit
-from dcarbon.providers.columns import READINGS, ChannelFacts, ParsedPayload, clip
+from dcarbon.providers.columns import READINGS, ChannelFacts, ParsedPayload
 from dcarbon.providers.utilityapi.parse import parse_intervals
 
 ZONE = ZoneInfo("America/Los_Angeles")
@@ -428,13 +428,3 @@ def test_every_cut_of_a_page_is_refused_or_read_rightly() -> None:
     for length in range(len(whole)):
         with pytest.raises(UnreadablePayload):
             parse_intervals(whole[:length])
-
-
-def test_clipping_keeps_readings_that_begin_inside() -> None:
-    readings = [reading(at(hour), point("fwd", hour)) for hour in (1, 2, 3, 4)]
-    parsed = parse_intervals(page(interval(*readings)))
-
-    clipped = clip(parsed, at(2), at(4))
-
-    assert [start for start, _ in rows(clipped, Direction.DELIVERED)] == [at(2), at(3)]
-    assert clipped.channels == parsed.channels
