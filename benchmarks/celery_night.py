@@ -36,7 +36,7 @@ from dcarbon.services.syncing import DAILY
 from deploy.plan import Plan
 
 SIZE = int(os.environ.get("SIZE", "10000"))
-LIMIT = int(os.environ.get("LIMIT", "5"))
+LIMIT = int(os.environ.get("LIMIT", "10"))
 """Requests a second at each provider: less than the workers would send without it."""
 LIMITED_SHARDS = range(4)
 SLOTS = 2

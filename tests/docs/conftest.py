@@ -33,10 +33,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneDemo
     return OneDemo(config, log) if config.getvalue("dist") == "load" else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_demo() -> Iterator[Demo]:
-    """``make demo``, up. Not under pytest's folder: its socket's address has to be short, and
-    the embedded server may run as another user.
+    """``make demo``, up until the last document is told.
+
+    Not under pytest's folder: its socket's address has to be short, and the embedded server may
+    run as another user.
     """
     with tempfile.TemporaryDirectory(prefix="dcarbon-docs-") as place:
         Path(place).chmod(0o755)

@@ -22,7 +22,7 @@ TOOLS = ("curl", "make")
 _COMPILED = shutil.ignore_patterns("__pycache__")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _tools() -> None:
     """Look before the demo is started for nothing."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
