@@ -89,7 +89,7 @@ def sort(session: Session, blocks: int) -> int:
 def finish_sorting(session: Session) -> int:
     """Let the sorted months take the place of the rest; return how many they are.
 
-    Nobody reads or writes readings at the end of it: a second, or some with a billion readings.
+    Nobody reads or writes readings at the end of it: a tenth of a second with a billion of them.
     Raises :class:`TableInUse`.
     """
     with _told():

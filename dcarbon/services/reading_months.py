@@ -62,7 +62,7 @@ def keep(
     """Sort the rest when it takes between ``sort_from`` and ``sort_to`` bytes; make months ahead.
 
     Nothing is made ahead before the first sort; after it, :data:`SMALL_REST` is enough to sort.
-    Reads and writes go on; at the end of a sort they wait for a second. Safe to repeat and to
+    Reads and writes go on; at the end of a sort they wait for a moment. Safe to repeat and to
     break off: a sort that has begun is taken up again, however large. Another rest of more than
     ``sort_to`` bytes stays as it is, and what is of no month goes there.
     """
