@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dcarbon import settings
-from dcarbon.cli import examples, opening, waiting
+from dcarbon.cli import answering, examples, opening, waiting
 from dcarbon.db import audit_chain, privileges
 from dcarbon.domain import audit_proof
 from dcarbon.domain.audit_proof import Head, Verdict
@@ -106,13 +106,7 @@ def head() -> None:
     short_help="Go on from a log that is broken.",
     epilog=examples.of("dcarbon audit accept --by me@example.com"),
 )
-@click.option(
-    "--by",
-    "email",
-    metavar="EMAIL",
-    required=True,
-    help="Your address as an administrator, for the audit log.",
-)
+@answering.by
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def accept(email: str, *, yes: bool) -> None:
     """Let a log that is not as it was written go on from its head of now.

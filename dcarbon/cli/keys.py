@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from dcarbon import settings
-from dcarbon.cli import examples, opening, waiting
+from dcarbon.cli import answering, examples, opening, waiting
 from dcarbon.db import sealing
 from dcarbon.db.sealing import KeyRing
 from dcarbon.domain.secrets import Secret
@@ -138,13 +138,7 @@ def give_up(key_id: str, email: str | None, *, yes: bool) -> None:
     epilog=examples.of("dcarbon keys platform-token utilityapi --by me@example.com < token.txt"),
 )
 @click.argument("provider", metavar="PROVIDER")
-@click.option(
-    "--by",
-    "email",
-    metavar="EMAIL",
-    required=True,
-    help="Your address as an administrator, for the audit log.",
-)
+@answering.by
 def platform_token(provider: str, email: str) -> None:
     """Replace our own token at PROVIDER (utilityapi) with one read from standard input.
 

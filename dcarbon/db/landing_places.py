@@ -158,12 +158,12 @@ class Folder(_Files):
         with _reaching(self.root):
             self._files.create_dir(folder, recursive=True)
             if self._is_local:
-                _sync(source)
+                sync(source)
             self._files.move(source, target)
             if self._is_local:
                 # A new name lives in its folder; a new folder lives in the one above.
                 for level in (folder, os.path.dirname(folder), self.root):  # noqa: PTH120 — pyarrow path
-                    _sync(level)
+                    sync(level)
 
     def look(self) -> None:
         """A folder is looked at with its disk (``services.system_machine``)."""
@@ -232,7 +232,8 @@ def _unavailable(root: str, error: Exception) -> LandingUnavailable:
     return LandingUnavailable(f"{root}: {said}", reason=_REASONS.get(token) or token or meant)
 
 
-def _sync(path: str) -> None:
+def sync(path: str | os.PathLike[str]) -> None:
+    """Have the disk keep a file, or what a folder names, even if the power goes."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,7 +10,6 @@ The manifest is written last: a folder without one is a backup that did not come
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from dcarbon.db import landing_places
 from dcarbon.db.landing_zone import LandingZone
 from dcarbon.domain.errors import BackupUnusable
 
@@ -154,10 +154,10 @@ def finish(folder: Path, manifest: Manifest) -> Backup:
     arriving.write_bytes(written)
     # pg_dump has seen to its own files.
     for place in (folder / PAYLOADS, folder / _SEALED, arriving):
-        _sync(place)
+        landing_places.sync(place)
     arriving.rename(folder / _MANIFEST)
     for place in (folder, folder.parent):
-        _sync(place)
+        landing_places.sync(place)
     return Backup(folder, manifest)
 
 
@@ -235,14 +235,6 @@ def _damaged(folder: Path) -> BackupUnusable:
         "Take another one by --name."
     )
     return BackupUnusable(message, display_message=message)
-
-
-def _sync(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest_of(file: Path) -> str:
