@@ -123,7 +123,8 @@ def test_every_file_and_module_named_exists() -> None:
 
 def _problem(command: click.Command, name: str, arguments: list[str]) -> str:
     """Return the first word that is no command or option; "" when all are."""
-    context = click.Context(command)
+    # A command keeps the help option that it makes first: it has to be made as the product does.
+    context = click.Context(command, **command.context_settings)
     while isinstance(command, click.Group) and arguments:
         word, *arguments = arguments
         if word.startswith("-"):

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 from sqlalchemy import select
 
-from dcarbon.cli import dcarbon
 from dcarbon.db.audit import AuditEntry
 from dcarbon.db.authorizations import Authorization, shard_of
 from dcarbon.db.base import new_id
@@ -19,6 +18,7 @@ from dcarbon.db.people import person_by_email
 from dcarbon.services import people, sign_in
 from dcarbon.services.actors import SYSTEM
 from dcarbon.services.runtime import Runtime
+from tests.support.commands import run
 
 BOSS = "boss@example.org"
 
@@ -30,6 +30,10 @@ def surroundings(database_url: str, tmp_path: Path) -> dict[str, str]:
         "DCARBON_DATABASE_URL": database_url,
         "DCARBON_SEAL_KEYS_FILE": str(tmp_path / "seal.keys"),
     }
+
+
+def _admin(surroundings: dict[str, str], *arguments: str) -> Result:
+    return run("admin", *arguments, **surroundings)
 
 
 @pytest.mark.parametrize("is_known", [False, True], ids=["new", "known"])
@@ -45,7 +49,7 @@ def test_an_administrator_is_made_and_may_sign_in(
             now=runtime.now(),
         )
 
-    answer = CliRunner().invoke(dcarbon, ["admin", "create", "Boss@Example.org"], env=surroundings)
+    answer = _admin(surroundings, "create", "Boss@Example.org")
 
     assert answer.exit_code == 0, answer.output
     secret = urlsplit(answer.stdout.strip()).path.rpartition("/")[2]
@@ -60,7 +64,7 @@ def test_making_the_same_administrator_twice_is_written_down_once(
     runtime: Runtime, surroundings: dict[str, str]
 ) -> None:
     for _ in range(2):
-        CliRunner().invoke(dcarbon, ["admin", "create", BOSS], env=surroundings)
+        _admin(surroundings, "create", BOSS)
 
     with runtime.sessions() as session:
         events = list(session.scalars(select(AuditEntry.event)))
@@ -70,7 +74,7 @@ def test_making_the_same_administrator_twice_is_written_down_once(
 
 
 def test_what_cannot_be_an_address_is_refused(surroundings: dict[str, str]) -> None:
-    answer = CliRunner().invoke(dcarbon, ["admin", "create", "boss"], env=surroundings)
+    answer = _admin(surroundings, "create", "boss")
 
     assert answer.exit_code == 1
     assert "complete e-mail address" in answer.output
@@ -106,20 +110,15 @@ def _authorization(runtime: Runtime, status: str) -> UUID:
     return identity
 
 
-def _admin(surroundings: dict[str, str], *arguments: str) -> tuple[int, str]:
-    answer = CliRunner().invoke(dcarbon, ["admin", *arguments], env=surroundings)
-    return answer.exit_code, answer.output
-
-
 def test_an_authorization_is_retried(runtime: Runtime, surroundings: dict[str, str]) -> None:
     identity = _authorization(runtime, "failed")
 
     first = _admin(surroundings, "retry", str(identity))
     second = _admin(surroundings, "retry", str(identity))
 
-    assert first == (0, "pending: Whoever may authorize was asked by mail to do it again.\n")
-    assert second[0] == 0
-    assert "nothing was done again" in second[1]
+    assert first.exit_code == second.exit_code == 0
+    assert first.stdout == "pending: Whoever may authorize was asked by mail to do it again.\n"
+    assert "nothing was done again" in second.stdout
 
 
 def test_an_authorization_is_revoked_with_a_reason(
@@ -131,9 +130,10 @@ def test_an_authorization_is_revoked_with_a_reason(
     done = _admin(surroundings, "revoke", str(identity), "--reason", "Sold.")
     again = _admin(surroundings, "revoke", str(identity), "--reason", "Sold.")
 
-    assert without[0] == 2
-    assert "--reason" in without[1]
-    assert done == (0, "revoked: nothing to end there.\n")
-    assert again[0] == 1
+    assert without.exit_code == 2
+    assert "--reason" in without.stderr
+    assert done.exit_code == 0
+    assert done.stdout == "revoked: nothing to end there.\n"
+    assert again.exit_code == 1
     with runtime.sessions() as session:
         assert session.get_one(Authorization, identity).status == "revoked"

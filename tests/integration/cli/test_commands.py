@@ -7,10 +7,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import Engine, func, select, text
 
-from dcarbon.cli import dcarbon
 from dcarbon.db import engine as database_engine
 from dcarbon.db import migrate
 from dcarbon.db.interval_days import IntervalDay
@@ -19,6 +18,7 @@ from dcarbon.db.sealing import KeyRing
 from dcarbon.services import api_tokens
 from dcarbon.settings import PREFIX
 from tests.integration.conftest import NOW
+from tests.support.commands import refusal, run
 
 pytestmark = pytest.mark.database
 
@@ -34,21 +34,6 @@ def _settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DCARBON_DATABASE_URL", database_url)
     monkeypatch.setenv("DCARBON_SEAL_KEYS", KeyRing.generate().reveal())
     monkeypatch.setenv("COLUMNS", "200")
-
-
-def run(*arguments: str | Path) -> Result:
-    result = CliRunner().invoke(dcarbon, [str(argument) for argument in arguments])
-    assert "Traceback" not in result.output
-    return result
-
-
-def said(result: Result) -> str:
-    """Return the refusal as one line. Raises unless it is one."""
-    assert result.exit_code == 1
-    assert isinstance(result.exception, SystemExit)
-    words = " ".join(result.stderr.split())
-    assert words.startswith("Error: ")
-    return words
 
 
 def add(name: str = "House", owner: str = "ann@example.test") -> str:
@@ -80,7 +65,7 @@ def test_brackets_in_a_name_are_shown_as_they_are(name: str) -> None:
     add(name)
 
     assert name in run("facility", "list").stdout
-    assert name in said(run("import", "--facility", f"{name} not there", __file__))
+    assert name in refusal(run("import", "--facility", f"{name} not there", __file__))
 
 
 @pytest.mark.parametrize(
@@ -102,14 +87,14 @@ def test_brackets_in_a_name_are_shown_as_they_are(name: str) -> None:
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_sentence(arguments: tuple[str, ...], words: str) -> None:
-    assert words in said(run(*arguments))
+    assert words in refusal(run(*arguments))
 
 
 def test_two_facilities_of_one_name_have_to_be_told_apart() -> None:
     add(owner="ann@example.test")
     add(owner="ben@example.test")
 
-    assert "give the id" in said(run("import", "--facility", "House", __file__))
+    assert "give the id" in refusal(run("import", "--facility", "House", __file__))
 
 
 def test_a_token_is_shown_once_and_works(engine: Engine) -> None:
@@ -165,7 +150,7 @@ def test_a_schema_is_taken_down_and_up_again(engine: Engine) -> None:
 
     assert (down.exit_code, up.exit_code, again.exit_code) == (0, 0, 0)
     assert behind.exit_code == 1
-    assert "dcarbon migrate" in said(refused)
+    assert "dcarbon migrate" in refusal(refused)
     assert migrate.current(engine) == migrate.head()
     assert run("migrate", "--check").exit_code == 0
     assert run("facility", "list").exit_code == 0
@@ -182,12 +167,12 @@ def test_a_schema_of_a_newer_version_is_said_and_left_alone(engine: Engine) -> N
     with engine.begin() as connection:
         connection.execute(text("update alembic_version set version_num = '9999'"))
 
-    words = said(run("migrate"))
+    words = refusal(run("migrate"))
 
     assert "newer version" in words
     assert "(schema_ahead)" in words
     assert migrate.current(engine) == "9999"
-    assert "(schema_behind)" in said(run("facility", "list"))
+    assert "(schema_behind)" in refusal(run("facility", "list"))
 
 
 def _row(result: Result, name: str) -> list[str]:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
-from dcarbon.cli import dcarbon
 from dcarbon.db.sealing import KeyRing
 from dcarbon.settings import PREFIX
+from tests.support.commands import run
 
 pytestmark = pytest.mark.database
 DAY = ("--from", "2019-10-03", "--until", "2019-10-04")
@@ -31,10 +30,6 @@ def _house(
     monkeypatch.setenv("COLUMNS", "200")
     run("facility", "add", "House", "--owner", "ann@example.test")
     run("import", "--facility", "House", samples / "pge-electric-hourly-1day.xml")
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(dcarbon, [str(argument) for argument in arguments])
 
 
 def test_a_day_is_written_to_a_file_named_after_it(tmp_path: Path) -> None:

@@ -6,13 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import Engine, text
 
-from dcarbon.cli import dcarbon
 from dcarbon.db import sealing, sealing_keys
 from dcarbon.db.sealing import KeyRing
 from dcarbon.settings import PREFIX
+from tests.support.commands import run
 
 pytestmark = pytest.mark.database
 
@@ -28,12 +27,6 @@ def file(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COLUMNS", "200")
     assert run("facility", "list").exit_code == 0
     return tmp_path / "seal.keys"
-
-
-def run(*arguments: str, answer: str = "") -> Result:
-    result = CliRunner().invoke(dcarbon, arguments, input=answer)
-    assert "Traceback" not in result.output
-    return result
 
 
 def test_a_key_is_added_listed_put_in_force_and_the_old_one_may_go(

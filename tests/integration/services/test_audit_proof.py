@@ -167,7 +167,7 @@ def dcarbon(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
     def run(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(command, arguments)
-        return done.exit_code, done.output
+        return done.exit_code, done.stdout
 
     return run
 

@@ -43,7 +43,7 @@ def test_in_a_log_a_line_says_what_is_still_under_way(log: Console) -> None:
 
 
 def test_what_takes_no_time_leaves_no_trace(log: Console) -> None:
-    with waiting.under_way(log, "looking"):
+    with waiting.under_way(log, "looking", every_s=PATIENCE_S):
         pass
 
     assert written(log) == ""

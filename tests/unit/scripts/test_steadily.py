@@ -36,7 +36,8 @@ def on_a_terminal(shell: str) -> str:
 def test_output_and_errors_go_where_the_command_sends_them() -> None:
     result = steadily("echo out; echo err >&2")
 
-    assert result.stdout == "  at work ...\nout\n"
+    told = [line for line in result.stdout.splitlines() if "still" not in line]
+    assert told == ["  at work ...", "out"]
     assert result.stderr == "err\n"
     assert result.returncode == 0
 
@@ -50,8 +51,7 @@ def test_a_silent_command_is_said_to_be_at_work() -> None:
     result = steadily("printf dots; sleep 0.4; echo more")
 
     lines = result.stdout.splitlines()
-    assert lines[1] == "dots"
-    assert lines[2].startswith("  ... still at work, ")
+    assert lines[lines.index("dots") + 1].startswith("  ... still at work, ")
     assert lines[-1] == "more"
 
 

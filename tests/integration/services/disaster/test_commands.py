@@ -7,15 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from dcarbon.cli import dcarbon
 from dcarbon.db import engine as database
 from dcarbon.db import sealing
 from dcarbon.db.sealing import KeyRing
 from dcarbon.settings import PREFIX
 from tests.integration.services.disaster.conftest import Saved
+from tests.support.commands import refusal, run
 
 pytestmark = pytest.mark.database
 
@@ -53,19 +52,6 @@ def move(
     return go
 
 
-def run(*arguments: str | Path) -> Result:
-    result = CliRunner().invoke(dcarbon, [str(argument) for argument in arguments])
-    assert "Traceback" not in result.output
-    return result
-
-
-def said(result: Result) -> str:
-    """Return the refusal as one line. Raises unless it is one."""
-    assert result.exit_code == 1
-    assert isinstance(result.exception, SystemExit)
-    return " ".join(result.stderr.split())
-
-
 def test_a_backup_says_what_is_in_it_and_what_is_not(
     saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,15 +75,15 @@ def test_a_backup_says_what_is_in_it_and_what_is_not(
 
 
 def test_refusals_are_sentences(tmp_path: Path, move: Move) -> None:
-    assert "(backup_missing)" in said(run("restore", "nowhere", "--check"))
+    assert "(backup_missing)" in refusal(run("restore", "nowhere", "--check"))
     assert run("backup", "backups").exit_code == 0
-    assert "There are: 20" in said(run("restore", "backups", "--name", "2020-01-01T000000Z"))
-    assert "(restore_not_empty)" in said(run("restore", "backups"))
+    assert "There are: 20" in refusal(run("restore", "backups", "--name", "2020-01-01T000000Z"))
+    assert "(restore_not_empty)" in refusal(run("restore", "backups"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("Dear Ann")
-    assert "(backup_place_taken)" in said(run("backup", "mine"))
+    assert "(backup_place_taken)" in refusal(run("backup", "mine"))
     move()
-    assert "(backup_of_nothing)" in said(run("backup", "others"))
+    assert "(backup_of_nothing)" in refusal(run("backup", "others"))
     (payload,) = (tmp_path / "backups").glob("payloads/*/*/*.zst")
     payload.write_bytes(b"")
     lacking = run("restore", "backups", "--check")
@@ -139,7 +125,7 @@ def test_the_drill_with_the_key_and_without(saved: Saved, tmp_path: Path, move: 
     assert "Dagster's runs: restored too." in restored.stdout
     assert run("audit", "verify").exit_code == 1  # no keys at all: nothing starts
     sealing.load_or_create(new_keys)
-    refused = said(run("facility", "list"))
+    refused = refusal(run("facility", "list"))
     assert refused.startswith(f"Error: The key '{key}', which seals 1 grant")
     assert "(seal_key_missing)" in refused
     assert f"dcarbon keys give-up {key}" in " ".join(run("keys", "list").stdout.split())
