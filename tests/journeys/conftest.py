@@ -18,7 +18,14 @@ import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from cheroot.wsgi import Server
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from dcarbon import settings
 from dcarbon.db.base import new_id
@@ -50,7 +57,7 @@ class Site:
 
     def link_in_mail(self, address: str, path: str, *, after: int = 0) -> str:
         """Wait for a mail to this address beyond the first ``after`` and return its link."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for mail in self.mails_to(address)[after:]:
                 found = re.search(rf"{re.escape(self.url)}{path}[A-Za-z0-9_-]+", mail["text"])
@@ -99,7 +106,7 @@ def _served(runtime: Runtime, url: str) -> Iterator[None]:
         yield
     finally:
         server.stop()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 @contextmanager
@@ -138,6 +145,7 @@ def browser() -> Iterator[Browser]:
         "--disable-sync",
     ]
     with sync_playwright() as playwright:
+        expect.set_options(timeout=steps.PATIENCE_MS)
         launched = playwright.chromium.launch(executable_path=executable, args=flags)
         yield launched
         launched.close()
@@ -155,7 +163,7 @@ class People:
         context = self.browser.new_context(
             viewport=PHONE if phone else DESKTOP, color_scheme="dark" if dark else "light"
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(steps.PATIENCE_MS)
         self.contexts.append(context)
         return context.new_page()
 

@@ -6,12 +6,13 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-LONG = 60_000
+PATIENCE_MS = 60_000
+"""How long anything is waited for: the slowest machine is to answer within it."""
 
 
 def press(button: Locator) -> None:
     """Press what leads to another page, and be there before anything else is done."""
-    with button.page.expect_navigation(timeout=LONG):
+    with button.page.expect_navigation():
         button.click()
 
 
@@ -55,7 +56,7 @@ def to_utilityapi(page: Page, search: str) -> None:
 
 def consent_at_green_button(page: Page, login: str, *, decision: str = "Approve") -> None:
     """Sign in at the utility's own pages and decide."""
-    expect(page.locator("input[name=username]").first).to_be_visible(timeout=LONG)
+    expect(page.locator("input[name=username]").first).to_be_visible()
     page.locator("input[name=username]").first.fill(login)
     page.locator("input[name=password]").first.fill(login)
     press(page.get_by_role("button", name="Sign in"))
@@ -63,7 +64,7 @@ def consent_at_green_button(page: Page, login: str, *, decision: str = "Approve"
 
 
 def consent_at_utilityapi(page: Page, login: str, *, answer: str = "Agree") -> None:
-    expect(page.locator("input[name=login]")).to_be_visible(timeout=LONG)
+    expect(page.locator("input[name=login]")).to_be_visible()
     page.locator("input[name=login]").fill(login)
     page.locator("input[name=password]").fill(login)
     press(page.get_by_role("button", name="Sign in"))
@@ -72,11 +73,9 @@ def consent_at_utilityapi(page: Page, login: str, *, answer: str = "Agree") -> N
 
 def expect_connected(page: Page) -> None:
     """The confirmation, the live progress and its end."""
-    expect(page.get_by_text(re.compile("now shares the readings"))).to_be_visible(timeout=LONG)
+    expect(page.get_by_text(re.compile("now shares the readings"))).to_be_visible()
     expect(page.get_by_text("Active").first).to_be_visible()
-    expect(page.locator("main").get_by_text(re.compile(r"\d+ meters?")).first).to_be_visible(
-        timeout=LONG
-    )
+    expect(page.locator("main").get_by_text(re.compile(r"\d+ meters?")).first).to_be_visible()
 
 
 def residential_facility(page: Page, name: str, login: str, utility: str = "PG&E") -> None:

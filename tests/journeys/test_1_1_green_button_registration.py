@@ -31,5 +31,5 @@ def test_an_owner_and_operator_registers_authorises_and_sees_readings_arrive(
     seen(page, "1-1-connected")
 
     page.get_by_role("link", name=re.compile("Go to Imaginary Plant")).click()
-    expect(page.get_by_role("rowheader")).to_have_count(4, timeout=steps.LONG)
+    expect(page.get_by_role("rowheader")).to_have_count(4)
     seen(page, "1-1-facility")

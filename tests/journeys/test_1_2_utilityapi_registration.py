@@ -29,7 +29,7 @@ def test_a_searched_utility_is_authorised_through_utilityapi(
 
     page.get_by_role("link", name=re.compile("Go to Angeles Depot")).click()
     expect(page.get_by_text("UtilityAPI").first).to_be_visible()
-    expect(page.get_by_role("rowheader")).to_have_count(1, timeout=steps.LONG)
+    expect(page.get_by_role("rowheader")).to_have_count(1)
 
 
 def test_a_search_narrows_the_list_without_leaving_the_page(people: People) -> None:

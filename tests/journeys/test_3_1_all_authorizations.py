@@ -75,7 +75,7 @@ def test_what_needs_a_person_is_found_retried_and_ended(
     seen(page, "3-4-revoking-several")
 
     _end_at_provider(runtime, ids["Prairie Store"])
-    expect(page.get_by_role("heading", name="2 of 2 settled")).to_be_visible(timeout=steps.LONG)
+    expect(page.get_by_role("heading", name="2 of 2 settled")).to_be_visible()
     expect(page.get_by_text("Confirmed by the provider").first).to_be_visible()
 
     steps.press(page.get_by_role("link", name="System"))

@@ -39,9 +39,7 @@ def test_an_administrator_answers_for_one_authorization(
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
     authorization_id = UUID(page.url.rpartition("/")[2])
     expect(page.get_by_text("Authorization given").first).to_be_visible()
-    expect(page.get_by_text("Everything the utility has is here.")).to_be_visible(
-        timeout=steps.LONG
-    )
+    expect(page.get_by_text("Everything the utility has is here.")).to_be_visible()
     seen(page, "3-3-authorization")
 
     page.get_by_role("link", name=re.compile("payload$")).first.click()
@@ -55,9 +53,7 @@ def test_an_administrator_answers_for_one_authorization(
 
     page.get_by_role("link", name="Fetch a range again").click()
     steps.press(page.get_by_role("button", name="Fetch again"))
-    expect(page.get_by_text("The range is here as the utility states it now.")).to_be_visible(
-        timeout=steps.LONG
-    )
+    expect(page.get_by_text("The range is here as the utility states it now.")).to_be_visible()
 
     page.get_by_role("link", name="Revoke").click()
     page.get_by_label("Reason").fill("The house was sold.")
@@ -72,7 +68,7 @@ def test_an_administrator_answers_for_one_authorization(
             )
         ).one()
     assert revocation.end_at_provider(runtime, order.id).is_confirmed
-    expect(page.get_by_text("has confirmed the end.")).to_be_visible(timeout=steps.LONG)
+    expect(page.get_by_text("has confirmed the end.")).to_be_visible()
     expect(page.get_by_text("The house was sold.").first).to_be_visible()
     with runtime.sessions() as session:
         events = set(session.scalars(select(AuditEntry.event)))

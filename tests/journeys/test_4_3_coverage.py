@@ -44,7 +44,7 @@ def test_every_day_says_how_it_stands_and_what_was_changed(
     steps.residential_facility(page, "Coverage House", "gappy")
     facility_id, meter_id = _ids(site)
     page.goto(f"{site.url}/facilities/{facility_id}")
-    expect(page.locator("#progress-title")).to_have_count(0, timeout=steps.LONG)
+    expect(page.locator("#progress-title")).to_have_count(0)
     steps.press(page.get_by_role("link", name="Coverage", exact=True))
 
     _expect_cells_as_counted(page, site, meter_id)

@@ -38,7 +38,7 @@ def test_readings_are_taken_away_in_each_format(
     page = people.signed_in("owner.43x@example.test")
     steps.residential_facility(page, "Export House", "sunny")
     page.get_by_role("link", name="Export House").first.click()
-    expect(page.locator("#progress-title")).to_have_count(0, timeout=steps.LONG)
+    expect(page.locator("#progress-title")).to_have_count(0)
     page.reload()
     steps.press(page.get_by_role("link", name="Exports", exact=True))
     expected = _stored(people.site.runtime, "Export House")
@@ -65,7 +65,7 @@ def test_a_choice_is_counted_before_it_is_taken(
     page = people.signed_in("owner.43y@example.test")
     steps.residential_facility(page, "Counting House", "sunny")
     page.get_by_role("link", name="Counting House").first.click()
-    expect(page.locator("#progress-title")).to_have_count(0, timeout=steps.LONG)
+    expect(page.locator("#progress-title")).to_have_count(0)
     steps.press(page.get_by_role("link", name="Exports", exact=True))
     summary = page.locator("#summary")
     first = page.get_by_label("First day").input_value()
@@ -91,7 +91,7 @@ def test_a_choice_is_counted_before_it_is_taken(
 
 
 def _downloaded(page: Page, name: str, folder: Path) -> Path:
-    with page.expect_download(timeout=steps.LONG) as waiting:
+    with page.expect_download() as waiting:
         page.locator("#summary").get_by_text(name).click()
     path = folder / waiting.value.suggested_filename
     waiting.value.save_as(path)

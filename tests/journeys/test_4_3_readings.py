@@ -44,7 +44,7 @@ def test_readings_are_drawn_listed_and_summed_as_they_are_stored(
     steps.residential_facility(first, "Reading House", "gappy")
     page = _in_paris(people, first).new_page()
     page.goto(first.url.replace("/connected", "").split("?")[0])
-    expect(page.locator("#progress-title")).to_have_count(0, timeout=steps.LONG)
+    expect(page.locator("#progress-title")).to_have_count(0)
     seen(page, "4-3-facility")
     steps.press(page.get_by_role("link", name="Readings", exact=True))
 
@@ -65,7 +65,7 @@ def _in_paris(people: People, signed_in: Page, **more: Any) -> BrowserContext:
     context = people.browser.new_context(
         viewport=DESKTOP, storage_state=state, timezone_id="Europe/Paris", **more
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(steps.PATIENCE_MS)
     people.contexts.append(context)
     return context
 

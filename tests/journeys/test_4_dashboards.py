@@ -24,9 +24,7 @@ def test_the_owner_sees_method_status_last_sync_and_coverage(
     card = page.get_by_role("article").filter(has_text="Glance House")
     expect(card.get_by_text("Green Button")).to_be_visible()
     expect(card.get_by_text("Active")).to_be_visible()
-    expect(card.get_by_role("img", name=re.compile("last 30 days"))).to_be_visible(
-        timeout=steps.LONG
-    )
+    expect(card.get_by_role("img", name=re.compile("last 30 days"))).to_be_visible()
     seen(page, "4-1-owner")
 
 
@@ -41,7 +39,7 @@ def test_search_finds_a_facility_among_several(people: People) -> None:
         steps.fill_details(page, name)
         steps.to_green_button(page)
         # Our page leads on by itself: whoever goes elsewhere before is overtaken by it.
-        expect(page.locator("input[name=username]").first).to_be_visible(timeout=steps.LONG)
+        expect(page.locator("input[name=username]").first).to_be_visible()
     page.goto(people.site.url + "/facilities?search=north")
 
     expect(page.get_by_role("link", name="North Barn", exact=True)).to_be_visible()

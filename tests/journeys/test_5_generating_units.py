@@ -49,8 +49,8 @@ def _with_a_facility(people: People, email: str, name: str) -> Page:
     steps.consent_at_utilityapi(page, "hourly")
     expect(page.get_by_text(re.compile("now shares|still confirming"))).to_be_visible()
     page.get_by_role("link", name=re.compile(f"Go to {name}")).click()
-    expect(page.get_by_role("rowheader")).to_have_count(1, timeout=steps.LONG)
-    expect(page.locator("#progress-title")).to_have_count(0, timeout=steps.LONG)
+    expect(page.get_by_role("rowheader")).to_have_count(1)
+    expect(page.locator("#progress-title")).to_have_count(0)
     steps.press(page.get_by_role("link", name="Generation", exact=True))
     return page
 

@@ -21,7 +21,7 @@ def test_a_facility_moves_to_another_utility_and_keeps_its_data(
     page = people.signed_in("resident.63@example.test")
     steps.residential_facility(page, "Moving House", "sunny")
     page.get_by_role("link", name="Go to Moving House").click()
-    expect(page.get_by_role("rowheader")).to_have_count(1, timeout=steps.LONG)
+    expect(page.get_by_role("rowheader")).to_have_count(1)
 
     steps.press(page.get_by_role("link", name="Settings"))
     seen(page, "6-3-settings")
@@ -35,7 +35,7 @@ def test_a_facility_moves_to_another_utility_and_keeps_its_data(
     steps.expect_connected(page)
 
     page.get_by_role("link", name="Go to Moving House").click()
-    expect(page.get_by_role("rowheader")).to_have_count(2, timeout=steps.LONG)
+    expect(page.get_by_role("rowheader")).to_have_count(2)
     with site.runtime.sessions() as session:
         events = set(session.scalars(select(AuditEntry.event)))
     assert {"authorization_method_changed", "authorization_revoked"} <= events

@@ -353,7 +353,7 @@ def test_two_writers_of_one_day_both_end_right(place: Place, statement: Make) ->
         other_started.wait()
         other.join(timeout=0.3)
         assert other.is_alive()  # it waits for the first to commit
-    other.join(timeout=10)
+    other.join(timeout=60)
 
     assert errors == []
     assert values_of(place, morning) == WHOLE_DAY

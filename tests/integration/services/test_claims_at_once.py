@@ -73,7 +73,7 @@ def test_the_database_decides_when_another_program_claims_at_the_same_moment(
         thread.start()
         wait_until(lambda: waiting(runtime) == 1)
 
-    thread.join(timeout=30)
+    thread.join(timeout=60)
     assert [one.code for one in told] == ["claim_overlaps"]
     assert "Meter 1001 counts for Roof from Mar 1, 2026 on" in told[0].display_message
 
@@ -109,7 +109,7 @@ def in_parallel(tasks: list[Callable[[], None]]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=60)
 
 
 def waiting(runtime: Runtime) -> int:

@@ -104,7 +104,7 @@ def test_connections_are_kept_open(served: Running) -> None:
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as tls,
     ):
         answers = []
@@ -152,7 +152,7 @@ def test_mail_is_kept_and_shown(served: Running) -> None:
     message.add_alternative("<p>Open it <script>bad()</script></p>", subtype="html")
     port = int(served.endpoints.smtp.rsplit(":", 1)[1])
 
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
         smtp.starttls(context=trusting(served.endpoints, certificate=False))
         smtp.send_message(message)
 
@@ -214,7 +214,7 @@ def _start(directory: Path) -> subprocess.Popen[bytes]:
     ports = ["--https-port", "0", "--http-port", "0", "--smtp-port", "0"]
     command = [sys.executable, "-m", "dcarbon_sandbox", "serve", "--directory", str(directory)]
     process = subprocess.Popen([*command, *ports], stdout=subprocess.DEVNULL)
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 60
     while not (directory / "endpoints.json").exists():
         assert process.poll() is None, "the program ended"
         assert time.monotonic() < limit, "the program did not start"
@@ -230,4 +230,4 @@ def _http(directory: Path) -> httpx2.Client:
 
 def _end(process: subprocess.Popen[bytes]) -> int:
     os.kill(process.pid, signal.SIGTERM)
-    return process.wait(timeout=20)
+    return process.wait(timeout=60)

@@ -265,5 +265,5 @@ def test_a_background_thread_delivers_and_ends_with_its_application() -> None:
     del app, made, service
     gc.collect()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         assert not thread.is_alive()
