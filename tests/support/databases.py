@@ -26,9 +26,11 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
 where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema')
 order by 1, 2
 """
-# Each change of the schema writes new rows to the catalogue, known by the number in ``xmin``.
+# Each change of the schema writes new rows to the catalogue, known by the number in ``xmin``. The
+# first temporary table of a connection leaves the name of its schema behind, which changes nothing.
 _SCHEMA = " union all ".join(
     f"select '{catalogue}', count(*)::numeric, sum(xmin::text::numeric) from {catalogue}"
+    + (r" where nspname !~ '^pg_(toast_)?temp_'" if catalogue == "pg_namespace" else "")
     for catalogue in (
         "pg_class",
         "pg_attribute",

@@ -42,7 +42,11 @@ def clock() -> SandboxClock:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, clock: SandboxClock) -> Iterator[Running]:
+    """The sandbox on the clock of the test: how long the test takes makes nothing happen there."""
     with running(tmp_path / "sandbox", ports=Ports(0, 0, 0), clock=clock) as served:
+        control = served.app.test_client()
+        answer = control.patch("/sandbox/utilityapi/settings", json={"real_time": False})
+        assert answer.status_code == 200
         yield served
 
 

@@ -260,12 +260,9 @@ def test_a_revoked_authorization_cannot_be_revoked_again(runtime: Runtime, custo
 
 
 def test_a_consent_that_has_not_appeared_yet_is_ended_when_it_does(
-    runtime: Runtime, customer: Make, sandbox: Running, clock: SandboxClock
+    runtime: Runtime, customer: Make, clock: SandboxClock
 ) -> None:
     someone = customer("House")
-    # Only the clock makes it appear: how long this test takes does not.
-    path = "/sandbox/utilityapi/settings"
-    assert sandbox.app.test_client().patch(path, json={"real_time": False}).status_code == 200
     identity = authorization_of(someone.authorise("utilityapi", "hourly", utility="LADWP"))
     revoked = revocation.revoke(runtime, identity, actor=someone.actor)
     assert revoked.order_id is not None

@@ -34,13 +34,15 @@ WAYS = [("pge", "sunny", ""), ("utilityapi", "hourly", "LADWP")]
 def _authorised(
     someone: Customer, clock: SandboxClock, provider: str, login: str, utility: str
 ) -> UUID:
-    """Go to the utility and come back; UtilityAPI makes the authorization a little later."""
+    """Go to the utility and come back; collect until the meters are there and were asked for.
+
+    UtilityAPI makes the authorization a little later, and its meters a little later than that.
+    """
     identity = authorization_of(someone.authorise(provider, login, utility=utility))
     for _ in range(10):
-        if _row(someone.runtime, identity).status == "authorized":
-            return identity
         clock.advance(timedelta(minutes=1))
-        collection.collect(someone.runtime, identity)
+        if collection.collect(someone.runtime, identity).meters:
+            return identity
     raise AssertionError("the authorization never appeared")
 
 
